@@ -1,0 +1,240 @@
+//! Accounts and sessions: login, resume, logout, delete, new passwords.
+
+use lastword_facts::fact::{Logout, Session};
+use lastword_facts::ids::{AccountId, Key, Order, Stamp};
+use lastword_facts::token::{SessionToken, TokenHash};
+use lastword_facts::views::Query;
+use lastword_facts::{Body, Name, limits};
+
+use crate::Core;
+use crate::directory::fold;
+use crate::io::{Busy, ConnectionId, JobId, Notice, Password, Refusal, Tag};
+use crate::jobs::Job;
+use crate::release::{Login, Reply};
+use crate::time::Now;
+
+/// After so long a hash may be asked for again, in milliseconds.
+const HASH_RETRY_MS: u64 = 500;
+
+impl Core {
+    pub(crate) fn create(
+        &mut self,
+        id: ConnectionId,
+        tag: Tag,
+        name: String,
+        password: Password,
+        key: Key,
+    ) -> Result<(), Refusal> {
+        let name = Name::new(&name)?;
+        self.check_new_password(&password)?;
+        self.room_for_facts()?;
+        self.room_for_jobs()?;
+        let account = AccountId::of_create(key, name.as_str());
+        let login = self.connections.login(id);
+        if login.is_some_and(|login| login.account != account) {
+            return Err(Refusal::AlreadyLoggedIn);
+        }
+        if self.directory.is_deleted(account) {
+            return Err(Refusal::BadRequest("This account was deleted; draw a new `key` to create another one."));
+        }
+        if self.rival_is_confirmed(&fold(name.as_str()), account) {
+            return Err(Refusal::NameTaken);
+        }
+        self.wait(id);
+        let name = name.as_str().to_owned();
+        match self.directory.any(account).map(|known| known.password_hash().to_owned()) {
+            Some(hash) => {
+                let job = Job::CreateAgain { connection: id, tag, name, key, hash: hash.clone() };
+                self.check(job, password, vec![hash]);
+            }
+            None => self.hash(Job::Create { connection: id, tag, name, key }, password),
+        }
+        Ok(())
+    }
+
+    fn check_new_password(&self, password: &Password) -> Result<(), Refusal> {
+        if password.0.len() > limits::PASSWORD_BYTES {
+            return Err(Refusal::TooLong("A password has at most 1,024 bytes."));
+        }
+        if password.0.len() < self.config.settings.password_bytes_min {
+            return Err(Refusal::BadPassword("This password is too short: it needs at least 4 characters."));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn log_in(
+        &mut self,
+        id: ConnectionId,
+        tag: Tag,
+        name: String,
+        password: Password,
+    ) -> Result<(), Refusal> {
+        if password.0.len() > limits::PASSWORD_BYTES {
+            return Err(Refusal::TooLong("A password has at most 1,024 bytes."));
+        }
+        if self.connections.login(id).is_some_and(|login| self.directory.resolve(&name) != Some(login.account)) {
+            return Err(Refusal::AlreadyLoggedIn);
+        }
+        self.room_for_facts()?;
+        self.room_for_jobs()?;
+        let candidates: Vec<AccountId> = self.directory.login_candidates(&name);
+        let accounts = candidates.iter().filter_map(|&id| Some((id, self.directory.living(id)?)));
+        let (candidates, hashes) =
+            accounts.map(|(id, account)| ((id, account.password_order()), account.password_hash().to_owned())).unzip();
+        self.wait(id);
+        self.check(Job::Login { connection: id, tag, asked: name, candidates }, password, hashes);
+        Ok(())
+    }
+
+    pub(crate) fn resume(
+        &mut self,
+        id: ConnectionId,
+        tag: Tag,
+        token: TokenHash,
+        seen: Option<Stamp>,
+    ) -> Result<(), Refusal> {
+        let account = self.directory.session(token).ok_or(Refusal::WrongLogin)?;
+        if self.connections.login(id).is_some_and(|login| login.account != account) {
+            return Err(Refusal::AlreadyLoggedIn);
+        }
+        self.room_for_jobs()?;
+        if let Some(seen) = seen {
+            self.ledger.observe(seen);
+        }
+        self.connections.log_in(id, Login { account, token });
+        let notice = self.notice_for(account);
+        let job = Job::LoginCount { connection: id, tag, account, token: None, notice };
+        self.query(job, Query::PendingCount(account));
+        Ok(())
+    }
+
+    /// What a person is told at login.
+    pub(crate) fn notice_for(&self, account: AccountId) -> Option<Notice> {
+        let known = self.directory.living(account)?;
+        let (from, to) = (known.record.name.clone(), known.called.to_string());
+        (from != to).then_some(Notice::Renamed { from, to })
+    }
+
+    pub(crate) fn log_out(&mut self, now: Now, id: ConnectionId, tag: Tag, key: Key) -> Result<(), Refusal> {
+        let login = self.logged_in(id)?;
+        // The connection goes on without a login; all others of the session are ended.
+        self.connections.log_out(id);
+        let body = Body::Logout(Logout { token: login.token });
+        let fact = self.ledger.make(now, login.account, Some(key), body);
+        self.admit(now, &fact, Some(Reply::Stored(id, tag)));
+        Ok(())
+    }
+
+    pub(crate) fn delete(&mut self, now: Now, id: ConnectionId, tag: Tag, key: Key) -> Result<(), Refusal> {
+        let login = self.logged_in(id)?;
+        self.connections.log_out(id);
+        let fact = self.ledger.make(now, login.account, Some(key), Body::Delete);
+        self.admit(now, &fact, Some(Reply::Stored(id, tag)));
+        Ok(())
+    }
+
+    pub(crate) fn change_password(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        tag: Tag,
+        old: Password,
+        new: Password,
+        key: Key,
+    ) -> Result<(), Refusal> {
+        let login = self.logged_in(id)?;
+        self.check_new_password(&new)?;
+        let account = self.directory.living(login.account).ok_or(Refusal::NotLoggedIn)?;
+        if let Some(password) = account.record.password.as_ref().filter(|password| password.key == key) {
+            let (position, index) = (password.position, self.ledger.end);
+            self.answer_again(now, position, index, Reply::Stored(id, tag));
+            return Ok(());
+        }
+        let hash = account.password_hash().to_owned();
+        self.room_for_facts()?;
+        self.room_for_jobs()?;
+        self.wait(id);
+        self.check(Job::OldPassword { connection: id, tag, new, key }, old, vec![hash]);
+        Ok(())
+    }
+
+    /// A new password is hashed.
+    pub(crate) fn on_hashed(&mut self, now: Now, id: JobId, hash: Option<String>, token: SessionToken) {
+        let Some(job) = self.jobs.done(id) else { return };
+        match (job, hash) {
+            (Job::Create { connection, tag, name, key }, Some(hash)) => {
+                self.attempt(now, connection, tag, name, key, hash, token);
+            }
+            (Job::NewPassword { connection, tag, key }, Some(hash)) => {
+                if let Some(login) = self.connections.login(connection) {
+                    let body =
+                        Body::Password(lastword_facts::fact::Password { password: hash, keep: Some(login.token) });
+                    let fact = self.ledger.make(now, login.account, Some(key), body);
+                    self.admit(now, &fact, Some(Reply::Stored(connection, tag)));
+                }
+                self.go_on(now, connection);
+            }
+            (Job::Create { connection, tag, .. } | Job::NewPassword { connection, tag, .. }, None) => {
+                self.answer(connection, tag, Err(Refusal::TooMany { retry_ms: HASH_RETRY_MS }));
+                self.go_on(now, connection);
+            }
+            _ => debug_assert!(false, "a hash that nobody asked for"),
+        }
+    }
+
+    /// A password is checked.
+    pub(crate) fn on_checked(&mut self, now: Now, id: JobId, fits: Result<Option<usize>, Busy>, token: SessionToken) {
+        let Some(job) = self.jobs.done(id) else { return };
+        let (connection, tag) = match &job {
+            Job::Login { connection, tag, .. }
+            | Job::CreateAgain { connection, tag, .. }
+            | Job::OldPassword { connection, tag, .. } => (*connection, *tag),
+            _ => return debug_assert!(false, "a check that nobody asked for"),
+        };
+        let refusal = match (job, fits) {
+            (_, Err(Busy)) => Some(Refusal::TooMany { retry_ms: HASH_RETRY_MS }),
+            (Job::Login { asked, candidates, .. }, Ok(Some(fits))) => {
+                self.open_session(now, connection, tag, &asked, candidates.get(fits).copied(), token).err()
+            }
+            (Job::CreateAgain { name, key, hash, .. }, Ok(Some(_))) => {
+                return self.attempt(now, connection, tag, name, key, hash, token);
+            }
+            (Job::OldPassword { new, key, .. }, Ok(Some(_))) => {
+                return self.hash(Job::NewPassword { connection, tag, key }, new);
+            }
+            (Job::CreateAgain { .. }, Ok(None)) => Some(Refusal::NameTaken),
+            (Job::OldPassword { .. }, Ok(None)) => Some(Refusal::BadPassword("The old password is not right.")),
+            (_, Ok(_)) => Some(Refusal::WrongLogin),
+        };
+        if let Some(refusal) = refusal {
+            self.answer(connection, tag, Err(refusal));
+        }
+        self.go_on(now, connection);
+    }
+
+    fn open_session(
+        &mut self,
+        now: Now,
+        connection: ConnectionId,
+        tag: Tag,
+        asked: &str,
+        fits: Option<(AccountId, Option<Order>)>,
+        token: SessionToken,
+    ) -> Result<(), Refusal> {
+        let (account, password) = fits.ok_or(Refusal::WrongLogin)?;
+        // While the password was checked, the account may have gone, or got another one.
+        let known = self.directory.living(account).ok_or(Refusal::WrongLogin)?;
+        if known.password_order() != password
+            || fold(asked.split('~').next().unwrap_or(asked)) != fold(&known.record.name)
+        {
+            return Err(Refusal::WrongLogin);
+        }
+        self.room_for_facts()?;
+        let body = Body::Session(Session { token: token.hash(), password });
+        let fact = self.ledger.make(now, account, None, body);
+        self.connections.log_out(connection);
+        self.admit(now, &fact, Some(Reply::Login { connection, tag, account, token: token.clone() }));
+        self.connections.log_in(connection, Login { account, token: token.hash() });
+        Ok(())
+    }
+}

@@ -1,0 +1,230 @@
+//! Telling what may be told: what happens when facts become durable and are released.
+
+use std::sync::Arc;
+
+use lastword_facts::ids::{AccountId, LogIndex, Position};
+use lastword_facts::views::{Applied, Found, MessageRecord, Query};
+
+use crate::Core;
+use crate::io::{Answer, CloseReason, ConnectionId, Copies, Event, JobId, MessageView, Output, Refusal, Tag};
+use crate::jobs::Job;
+use crate::keys::Known;
+use crate::peer_message::PeerMessage;
+use crate::release::{Effect, Recheck, Reply, SentDraft};
+use crate::time::Now;
+
+impl Known {
+    /// What is known of a message that the views hold.
+    pub(crate) fn of_record(message: &MessageRecord) -> Self {
+        Self {
+            position: message.position,
+            index: LogIndex::NONE,
+            stamp: message.order.stamp,
+            to: message.to,
+            at_ms: message.at_ms,
+        }
+    }
+}
+
+impl Core {
+    /// The log is on disk up to here: peers are told, views and readers get what waited for it.
+    pub(crate) fn on_stored(&mut self, now: Now, upto: LogIndex) {
+        let changes = self.ledger.stored(upto);
+        if !changes.is_empty() {
+            self.send_to_all(&PeerMessage::Confirm(changes));
+        }
+        let durable = self.ledger.durable_end;
+        let count = self.unapplied.partition_point(|applied| applied.index <= durable);
+        let applied: Vec<Applied> = self.unapplied.drain(..count).collect();
+        if !applied.is_empty() {
+            self.outputs.push_back(Output::Apply(applied));
+        }
+        while let Some((_, connection, tag, answer)) = self.waiting.reads.pop_front_if(|(index, ..)| *index <= durable)
+        {
+            self.answer(connection, tag, Ok(answer));
+        }
+        self.release(now);
+    }
+
+    /// Releases what may be told by now.
+    pub(crate) fn release(&mut self, now: Now) {
+        let acked = self.peers.acked();
+        while let Some(entry) = self.waiting.next(now.mono, self.ledger.durable_end, acked) {
+            let position = entry.own.map(|(seq, _)| Position { incarnation: self.ledger.own(), seq });
+            self.take_effect(entry.index, entry.effect);
+            if let (Some(reply), Some(position)) = (entry.reply, position) {
+                self.reply(now, reply, position);
+            }
+        }
+        self.recheck(now);
+    }
+
+    fn recheck(&mut self, now: Now) {
+        if self.waiting.rechecks.is_empty() || self.waiting.held_until.is_some_and(|until| now.mono < until) {
+            return;
+        }
+        let durable = self.ledger.durable_end;
+        let safe = |recheck: &mut Recheck| recheck.index <= durable && self.peers.all_cover(recheck.position);
+        let safe: Vec<Recheck> = self.waiting.rechecks.extract_if(.., safe).collect();
+        for recheck in safe {
+            self.reply(now, recheck.reply, recheck.position);
+        }
+    }
+
+    /// Answers a retry of something that is known, once that is safe.
+    pub(crate) fn answer_again(&mut self, now: Now, position: Position, index: LogIndex, reply: Reply) {
+        self.waiting.rechecks.push(Recheck { position, index, since: now.mono, reply });
+        self.recheck(now);
+    }
+
+    fn take_effect(&mut self, index: LogIndex, effect: Effect) {
+        match effect {
+            Effect::None => {}
+            Effect::Message { fact, to, again } => self.deliver(index, &fact, to, again),
+            Effect::Receipts { to, messages } => {
+                let name = self.directory.called(to);
+                for (author, key) in messages {
+                    for connection in self.connections.listening(author) {
+                        self.tell(connection, Event::Receipt { key, to: name.clone() });
+                    }
+                }
+            }
+            Effect::Sessions(account, reason) => self.end_sessions(account, reason),
+        }
+    }
+
+    /// Ends the connections of an account whose session is no good any more.
+    fn end_sessions(&mut self, account: AccountId, reason: CloseReason) {
+        for connection in self.connections.of_account(account) {
+            let good = self
+                .connections
+                .login(connection)
+                .is_some_and(|login| self.directory.session(login.token) == Some(account));
+            if !good {
+                self.connections.log_out(connection);
+                self.outputs.push_back(Output::Close(connection, reason));
+            }
+        }
+    }
+
+    fn reply(&mut self, now: Now, reply: Reply, position: Position) {
+        let copies = self.copies(position);
+        match reply {
+            Reply::Sent(connection, tag, SentDraft { key, known }) => {
+                let Known { to, at_ms, stamp, .. } = known;
+                let online = !self.connections.listening(to).is_empty();
+                let sent = Answer::Sent { key, to, at_ms, seen: stamp, copies, online };
+                self.answer(connection, tag, Ok(sent));
+            }
+            Reply::Stored(connection, tag) => self.answer(connection, tag, Ok(Answer::Stored(copies))),
+            Reply::Nothing(requests) => {
+                for (connection, tag) in requests {
+                    self.answer(connection, tag, Ok(Answer::Nothing));
+                }
+            }
+            Reply::Login { connection, tag, account, token } => {
+                let notice = self.notice_for(account);
+                let job = Job::LoginCount { connection, tag, account, token: Some(token), notice };
+                self.query(job, Query::PendingCount(account));
+            }
+            Reply::Claim(account) => self.on_claim_stored(now, account, copies),
+        }
+    }
+
+    pub(crate) fn copies(&self, position: Position) -> Copies {
+        Copies { stored: 1 + self.peers.copies(position), of: u32::from(self.config.replicas) }
+    }
+
+    pub(crate) fn answer(&mut self, connection: ConnectionId, tag: Tag, result: Result<Answer, Refusal>) {
+        self.outputs.push_back(Output::Answer(connection, tag, result));
+    }
+
+    /// Answers once the own disk has all that the answer may rest on.
+    pub(crate) fn answer_read(&mut self, connection: ConnectionId, tag: Tag, answer: Answer) {
+        if self.ledger.durable_end == self.ledger.end {
+            self.answer(connection, tag, Ok(answer));
+        } else {
+            self.waiting.reads.push_back((self.ledger.end, connection, tag, answer));
+        }
+    }
+
+    pub(crate) fn query(&mut self, job: Job, query: Query) {
+        let id = self.jobs.begin(job);
+        self.outputs.push_back(Output::Query(id, query));
+    }
+
+    /// Something was looked up.
+    pub(crate) fn on_found(&mut self, now: Now, id: JobId, found: Found) {
+        let Some(job) = self.jobs.done(id) else { return };
+        match (job, found) {
+            (Job::LoginCount { connection, tag, account, token, notice }, Found::Count(pending)) => {
+                let name = self.directory.called(account).to_string();
+                let answer = Answer::LoggedIn { account, name, token, pending, notice };
+                self.answer(connection, tag, Ok(answer));
+            }
+            (Job::ListenCount { connection, tag }, Found::Count(pending)) => {
+                self.begin_paging(connection, tag, pending);
+            }
+            (Job::Inbox { connection }, Found::Messages { messages, more }) => {
+                self.on_inbox(connection, messages, more);
+            }
+            (Job::Outbox { connection, tag }, Found::Messages { messages, more }) => {
+                let messages = self.views_of(messages);
+                self.answer(connection, tag, Ok(Answer::Pending { messages, more }));
+            }
+            (Job::History { connection, tag }, Found::Messages { messages, more }) => {
+                let messages = self.views_of(messages);
+                self.answer(connection, tag, Ok(Answer::History { messages, more }));
+            }
+            (Job::KnownMessage { connection, tag, to, text, key }, Found::Known(known)) => {
+                let known = known.as_ref().map(Known::of_record);
+                self.send_if_new(now, connection, tag, to, text, key, known);
+                self.go_on(now, connection);
+            }
+            (Job::Serve { peer, link, pull }, Found::Facts { facts, damaged }) => {
+                self.on_served(peer, link, pull, facts);
+                damaged.into_iter().for_each(|position| self.on_damaged(position));
+            }
+            (Job::ReadAhead { peer, link }, Found::Facts { facts, damaged }) => {
+                self.on_read_ahead(id, peer, link, facts);
+                damaged.into_iter().for_each(|position| self.on_damaged(position));
+            }
+            // The driver answered another question than was asked: its fault, and nobody is answered.
+            (..) => debug_assert!(false, "an answer that does not fit its question"),
+        }
+    }
+
+    /// A message, with the names that its people go by now.
+    pub(crate) fn view_of(&self, message: MessageRecord) -> MessageView {
+        let (from, to) = (self.directory.called(message.author), self.directory.called(message.to));
+        MessageView { message, from, to }
+    }
+
+    fn views_of(&self, messages: Vec<MessageRecord>) -> Vec<MessageView> {
+        messages.into_iter().map(|message| self.view_of(message)).collect()
+    }
+
+    /// Shows a released message to its receiver's listening connections.
+    fn deliver(&mut self, index: LogIndex, fact: &Arc<lastword_facts::Fact>, to: AccountId, again: bool) {
+        let listening = self.connections.listening(to);
+        let lastword_facts::Body::Message(message) = &fact.body else { return };
+        if listening.is_empty() {
+            return;
+        }
+        let view = (!again).then(|| {
+            self.view_of(MessageRecord {
+                index,
+                position: fact.position,
+                order: fact.order(),
+                author: fact.author,
+                key: fact.key,
+                to,
+                text: message.text.clone(),
+                at_ms: message.at_ms,
+            })
+        });
+        for connection in listening {
+            self.deliver_to(connection, index, fact.position, view.clone());
+        }
+    }
+}

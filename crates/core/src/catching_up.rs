@@ -1,0 +1,172 @@
+//! Catching up: pull what is missing, serve what others miss, mend what is damaged.
+//!
+//! One path for a replica that was down for a minute, for a year, or is brand-new, and for facts that
+//! find their way round a cut: whatever a peer has and this replica has not is pulled, of any
+//! incarnation, unless the fact's own replica is connected and so about to push it.
+
+use std::sync::Arc;
+
+use lastword_facts::Fact;
+use lastword_facts::ids::{Incarnation, Position, Seq};
+use lastword_facts::views::Query;
+
+use crate::Core;
+use crate::io::{LinkId, Output, ReplicaId, Report};
+use crate::jobs::Job;
+use crate::peer_message::{PeerMessage, Pull};
+use crate::replication::PIECE_BYTES;
+use crate::time::{Mono, Now};
+
+/// Facts asked for at once: about a mebibyte of chat.
+const PIECE_FACTS: u64 = 4096;
+/// Pieces of one incarnation under way at a time.
+const PIECES: usize = 4;
+/// Pulls under way on one link.
+const PULLS: usize = 32;
+
+impl Core {
+    /// Somebody has everything of an incarnation up to this position, or something rests on it.
+    pub(crate) fn want(&mut self, position: Position) {
+        if position.incarnation != self.ledger.own() && !self.ledger.taken.covers(position) {
+            let seq = self.wanted.entry(position.incarnation).or_default();
+            *seq = (*seq).max(position.seq);
+        }
+    }
+
+    /// Asks for what is missing, as far as somebody connected has it.
+    pub(crate) fn pull_missing(&mut self, now: Now) {
+        if self.wanted.is_empty() {
+            return;
+        }
+        let taken = &self.ledger.taken;
+        self.wanted.retain(|&incarnation, &mut seq| taken.seq(incarnation) < seq);
+        self.gaps.retain(|incarnation| self.wanted.contains_key(incarnation));
+        self.give_up_pulls(now.mono);
+        let wanted: Vec<(Incarnation, Seq)> =
+            self.wanted.iter().map(|(&incarnation, &seq)| (incarnation, seq)).collect();
+        for (incarnation, target) in wanted {
+            if self.gaps.contains(&incarnation) || !self.peers.pushes(incarnation) {
+                self.pull_incarnation(now.mono, incarnation, target);
+            }
+        }
+    }
+
+    fn pull_incarnation(&mut self, now: Mono, incarnation: Incarnation, target: Seq) {
+        let mut next = self.ledger.taken.seq(incarnation).next();
+        for _ in 0..PIECES {
+            let mut from = Position { incarnation, seq: next };
+            while from.seq <= target && self.ledger.held.contains(from) {
+                from.seq = from.seq.next();
+            }
+            if from.seq > target {
+                return;
+            }
+            let under_way = self.peers.links().find_map(|(_, link)| {
+                let (first, &(upto, _)) = link.pulls.range(..=from).next_back()?;
+                (first.incarnation == incarnation && upto >= from.seq).then_some(upto)
+            });
+            next = match under_way {
+                Some(upto) => upto.next(),
+                None => match self.pull(now, from, target) {
+                    Some(upto) => upto.next(),
+                    None => return,
+                },
+            };
+        }
+    }
+
+    /// Asks whoever has it and has the least to do for a piece from this position on. Says up to where.
+    fn pull(&mut self, now: Mono, from: Position, target: Seq) -> Option<Seq> {
+        let able = self
+            .peers
+            .links_mut()
+            .filter(|(_, link)| link.confirmed.covers(from) && link.pulls.len() < PULLS && link.dry_until <= now);
+        let (peer, link) = able.min_by_key(|(peer, link)| (link.pulls.len(), *peer))?;
+        let there = link.confirmed.seq(from.incarnation);
+        let upto = Seq((from.seq.0 + PIECE_FACTS - 1).min(target.0).min(there.0));
+        link.pulls.insert(from, (upto, now + Self::PULL_PATIENCE));
+        let id = link.id;
+        self.send(peer, id, PeerMessage::Pull(Pull { from, upto }));
+        Some(upto)
+    }
+
+    /// Gives up on what was asked for and did not come: somebody else may have it.
+    fn give_up_pulls(&mut self, now: Mono) {
+        for (_, link) in self.peers.links_mut() {
+            let before = link.pulls.len();
+            link.pulls.retain(|_, &mut (_, until)| until > now);
+            if link.pulls.len() < before {
+                link.dry_until = now + Self::PULL_PATIENCE / 2;
+            }
+        }
+    }
+
+    pub(crate) fn on_pulled(&mut self, now: Now, peer: ReplicaId, id: LinkId, pull: Pull, facts: Vec<Arc<Fact>>) {
+        if let Some(link) = self.peers.link(peer, id) {
+            link.pulls.remove(&pull.from);
+            if facts.is_empty() {
+                link.dry_until = now.mono + Self::PULL_PATIENCE / 6;
+            }
+        }
+        for fact in facts {
+            self.take_in(now, fact);
+        }
+        self.pull_missing(now);
+    }
+
+    /// A peer asks for facts. What is not on this disk, or too much at once, gets an empty answer.
+    pub(crate) fn on_pull(&mut self, peer: ReplicaId, id: LinkId, pull: Pull) {
+        let durable = self.ledger.durable.seq(pull.from.incarnation);
+        let Some(link) = self.peers.link(peer, id) else { return };
+        if pull.from.seq > durable || link.serving as usize >= 2 * PULLS {
+            return self.send(peer, id, PeerMessage::Pulled(pull, Vec::new()));
+        }
+        link.serving += 1;
+        let upto = pull.upto.min(durable);
+        let job = self.jobs.begin(Job::Serve { peer, link: id, pull });
+        let query = Query::Facts { from: pull.from, upto, limit_bytes: PIECE_BYTES as u32 };
+        self.outputs.push_back(Output::Query(job, query));
+    }
+
+    pub(crate) fn on_served(&mut self, peer: ReplicaId, id: LinkId, pull: Pull, facts: Vec<Arc<Fact>>) {
+        if let Some(link) = self.peers.link(peer, id) {
+            link.serving -= 1;
+            self.send(peer, id, PeerMessage::Pulled(pull, facts));
+        }
+    }
+
+    /// A record of the own log turned out to be damaged: everybody who has it is asked for it.
+    pub(crate) fn on_damaged(&mut self, position: Position) {
+        if self.damaged.insert(position, false).is_some() {
+            return;
+        }
+        self.report(Report::Damaged(position));
+        let links: Vec<(ReplicaId, LinkId)> = self.peers.links().map(|(peer, link)| (peer, link.id)).collect();
+        for (peer, link) in links {
+            self.repair_from(peer, link);
+        }
+    }
+
+    /// Asks a peer for the damaged records, as far as it has them.
+    pub(crate) fn repair_from(&mut self, peer: ReplicaId, id: LinkId) {
+        let Some(link) = self.peers.link(peer, id) else { return };
+        let confirmed = link.confirmed.clone();
+        let damaged: Vec<Position> =
+            self.damaged.keys().copied().filter(|&position| confirmed.covers(position)).collect();
+        for position in damaged.into_iter().take(PULLS) {
+            self.send(peer, id, PeerMessage::Pull(Pull { from: position, upto: position.seq }));
+        }
+    }
+
+    /// A damaged record came back whole.
+    pub(crate) fn repair(&mut self, now: Now, fact: &Arc<Fact>) {
+        let unapplied = self.damaged.remove(&fact.position);
+        self.outputs.push_back(Output::Repair(fact.clone()));
+        self.report(Report::Repaired(fact.position));
+        // What was never applied is taken in once more, at the end of the log: applying does not
+        // depend on the order, and the views follow the log.
+        if unapplied == Some(true) {
+            self.admit(now, fact, None);
+        }
+    }
+}

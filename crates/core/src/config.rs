@@ -1,0 +1,85 @@
+//! What a core is told once.
+
+use std::time::Duration;
+
+use lastword_facts::ids::Incarnation;
+
+use crate::io::ReplicaId;
+
+/// What a core is told once.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Which of the group this replica is.
+    pub own: ReplicaId,
+    /// How many replicas the group has, this one among them: 1 to 26.
+    pub replicas: u8,
+    /// A hash of the group's list, so that replicas of different groups don't mix.
+    pub group: u64,
+    /// Under which incarnation this replica writes: drawn at random for this start.
+    pub incarnation: Incarnation,
+    /// The times and limits.
+    pub settings: Settings,
+}
+
+/// Times and limits. The defaults are those of the design.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The shortest password, in bytes.
+    pub password_bytes_min: usize,
+    /// A peer leaves when the oldest fact that waits for it is so old.
+    pub confirm_patience: Duration,
+    /// A link is closed when nothing came on it for so long.
+    pub silence: Duration,
+    /// How often a sign of life is sent on a link.
+    pub heartbeat: Duration,
+    /// A peer comes in sync when it has confirmed the log's end as it stood at most so long ago.
+    pub in_sync_lag: Duration,
+    /// When the last peer in sync goes by a broken link, answers wait so much longer.
+    pub dying_breath: Duration,
+    /// How long a name's claim may take from its making to its confirm.
+    pub claim: Duration,
+    /// How long an unconfirmed claim stands in the way of others.
+    pub claim_shadow: Duration,
+    /// One account's confirms of delivery are gathered for so long.
+    pub delivered: Duration,
+    /// Facts of this replica that may wait for an answer, before requests are refused.
+    pub in_flight: usize,
+    /// Facts that came before what they rest on, in bytes.
+    pub held_bytes: usize,
+    /// Known keys in memory; older ones ask the views.
+    pub recent_keys: usize,
+    /// Requests of one connection that wait behind one that looks something up.
+    pub queued_requests: usize,
+    /// Messages sent on one connection of which it is known singly that they were not confirmed.
+    pub unconfirmed: usize,
+    /// Messages in one page of what waits for a connection.
+    pub inbox_page: u32,
+    /// Messages of which the sender gets a receipt when they are delivered, over all accounts.
+    pub receipts: usize,
+    /// Facts that a link may carry unconfirmed, in bytes.
+    pub push_bytes: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            password_bytes_min: 4,
+            confirm_patience: Duration::from_secs(1),
+            silence: Duration::from_secs(2),
+            heartbeat: Duration::from_millis(400),
+            in_sync_lag: Duration::from_millis(500),
+            dying_breath: Duration::from_millis(200),
+            claim: Duration::from_secs(5),
+            claim_shadow: Duration::from_secs(10),
+            delivered: Duration::from_millis(100),
+            in_flight: 100_000,
+            held_bytes: 64 * 1024 * 1024,
+            recent_keys: 500_000,
+            queued_requests: 4096,
+            unconfirmed: 4096,
+            inbox_page: 256,
+            receipts: 100_000,
+            push_bytes: 16 * 1024 * 1024,
+        }
+    }
+}

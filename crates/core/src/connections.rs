@@ -1,0 +1,181 @@
+//! The clients' connections: who is logged in, who listens, what was sent to whom.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use lastword_facts::VersionVector;
+use lastword_facts::ids::{AccountId, LogIndex, Position};
+
+use crate::io::{ConnectionId, Event, Request, Tag};
+use crate::release::Login;
+
+/// A client's connection.
+#[derive(Default)]
+pub(crate) struct Connection {
+    pub(crate) login: Option<Login>,
+    pub(crate) listener: Option<Listener>,
+    /// A request is under way that those after it must wait for.
+    pub(crate) busy: bool,
+    /// Those that wait.
+    pub(crate) queue: VecDeque<(Tag, Request)>,
+}
+
+/// A connection that gets message events.
+///
+/// First what is pending, page by page from the views; what is released meanwhile is kept aside. Then
+/// whatever is released, as it comes.
+pub(crate) struct Listener {
+    pub(crate) mode: Mode,
+    /// The last place of the log of which this connection was sent something.
+    pub(crate) last: LogIndex,
+    /// What was sent and not confirmed, in log order.
+    sent: VecDeque<(LogIndex, Position)>,
+    /// The same, of what was sent so long ago that it is not known singly any more.
+    before: VersionVector,
+}
+
+/// How far a listener is.
+pub(crate) enum Mode {
+    /// It was told how many wait; the first page is asked for when that was answered.
+    Counting(Tag),
+    /// A page was asked for. What has been released since then is kept aside, if it is not too much.
+    Paging { aside: Vec<(LogIndex, Position, Option<Box<Event>>)>, overflow: bool },
+    /// A page was sent; the next one is asked for when it was written.
+    Draining,
+    /// Everything is sent as it is released.
+    Live,
+}
+
+/// What came of a `delivered`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Confirmed {
+    /// These positions have reached the user.
+    Upto(VersionVector),
+    /// They were confirmed before, or are not known singly any more.
+    Nothing,
+}
+
+impl Listener {
+    pub(crate) fn new(tag: Tag) -> Self {
+        Self { mode: Mode::Counting(tag), last: LogIndex::NONE, sent: VecDeque::new(), before: VersionVector::new() }
+    }
+
+    /// Notes that this position was sent, or was sent before and need not be again.
+    pub(crate) fn note(&mut self, index: LogIndex, position: Position, limit: usize) {
+        self.last = self.last.max(index);
+        self.sent.push_back((index, position));
+        if self.sent.len() > limit
+            && let Some((_, oldest)) = self.sent.pop_front()
+        {
+            self.before.raise(oldest);
+        }
+    }
+
+    /// The client confirms everything that was sent up to and with this place.
+    pub(crate) fn confirm(&mut self, upto: LogIndex) -> Confirmed {
+        let count = self.sent.partition_point(|&(index, _)| index <= upto);
+        if count == 0 {
+            return Confirmed::Nothing;
+        }
+        let mut vector = std::mem::take(&mut self.before);
+        for (_, position) in self.sent.drain(..count) {
+            vector.raise(position);
+        }
+        Confirmed::Upto(vector)
+    }
+}
+
+/// All connections.
+#[derive(Default)]
+pub(crate) struct Connections {
+    all: BTreeMap<ConnectionId, Connection>,
+    by_account: BTreeMap<AccountId, BTreeSet<ConnectionId>>,
+}
+
+impl Connections {
+    pub(crate) fn open(&mut self, id: ConnectionId) {
+        self.all.insert(id, Connection::default());
+    }
+
+    pub(crate) fn close(&mut self, id: ConnectionId) {
+        self.log_out(id);
+        self.all.remove(&id);
+    }
+
+    pub(crate) fn ids(&self) -> Vec<ConnectionId> {
+        self.all.keys().copied().collect()
+    }
+
+    pub(crate) fn of(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.all.get_mut(&id)
+    }
+
+    pub(crate) fn login(&self, id: ConnectionId) -> Option<Login> {
+        self.all.get(&id)?.login
+    }
+
+    pub(crate) fn log_in(&mut self, id: ConnectionId, login: Login) {
+        if let Some(connection) = self.all.get_mut(&id) {
+            connection.login = Some(login);
+            self.by_account.entry(login.account).or_default().insert(id);
+        }
+    }
+
+    pub(crate) fn log_out(&mut self, id: ConnectionId) {
+        let Some(connection) = self.all.get_mut(&id) else { return };
+        connection.listener = None;
+        if let Some(login) = connection.login.take()
+            && let Some(ids) = self.by_account.get_mut(&login.account)
+        {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.by_account.remove(&login.account);
+            }
+        }
+    }
+
+    /// The connections that are logged in to an account.
+    pub(crate) fn of_account(&self, account: AccountId) -> Vec<ConnectionId> {
+        self.by_account.get(&account).into_iter().flatten().copied().collect()
+    }
+
+    /// The connections of an account that listen.
+    pub(crate) fn listening(&self, account: AccountId) -> Vec<ConnectionId> {
+        let ids = self.by_account.get(&account).into_iter().flatten();
+        ids.copied().filter(|id| self.all.get(id).is_some_and(|connection| connection.listener.is_some())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lastword_facts::ids::{Incarnation, Seq};
+
+    use super::*;
+
+    fn at(incarnation: u64, seq: u64) -> Position {
+        Position { incarnation: Incarnation(incarnation), seq: Seq(seq) }
+    }
+
+    #[test]
+    fn a_confirm_covers_what_was_sent_up_to_it_for_each_incarnation() {
+        let mut listener = Listener::new(Tag(0));
+        for (index, position) in [(1, at(1, 5)), (2, at(2, 9)), (3, at(1, 6))] {
+            listener.note(LogIndex(index), position, 10);
+        }
+        let vector = [at(1, 5), at(2, 9)].into_iter().collect();
+        assert_eq!(listener.confirm(LogIndex(2)), Confirmed::Upto(vector));
+        assert_eq!(listener.confirm(LogIndex(2)), Confirmed::Nothing);
+        assert_eq!(listener.confirm(LogIndex(3)), Confirmed::Upto([at(1, 6)].into_iter().collect()));
+    }
+
+    /// Beyond the limit a confirm of one of the oldest does nothing, and a later one covers them all.
+    #[test]
+    fn what_is_not_known_singly_any_more_waits_for_a_later_confirm() {
+        let mut listener = Listener::new(Tag(0));
+        for index in 1..=5 {
+            listener.note(LogIndex(index), at(index, 1), 2);
+        }
+        assert_eq!(listener.confirm(LogIndex(2)), Confirmed::Nothing);
+        let all = (1..=4).map(|incarnation| at(incarnation, 1)).collect();
+        assert_eq!(listener.confirm(LogIndex(4)), Confirmed::Upto(all));
+    }
+}

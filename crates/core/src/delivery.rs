@@ -1,0 +1,206 @@
+//! Handing messages over: first what waits, then what comes, and what its receiver confirms.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lastword_facts::fact::Delivered;
+use lastword_facts::ids::{AccountId, LogIndex, Position};
+use lastword_facts::token::Pos;
+use lastword_facts::views::{MessageRecord, Query};
+use lastword_facts::{Body, VersionVector};
+
+use crate::Core;
+use crate::config::Settings;
+use crate::connections::{Confirmed, Listener, Mode};
+use crate::io::{Answer, ConnectionId, Event, MessageView, Output, Refusal, Tag};
+use crate::jobs::Job;
+use crate::release::Reply;
+use crate::time::{Mono, Now};
+
+/// Messages that are kept aside while a page of what waits is read.
+const ASIDE: usize = 1024;
+
+/// What receivers have confirmed: gathered, so that one account makes at most one fact in 100 ms.
+#[derive(Default)]
+pub(crate) struct Deliveries {
+    accounts: BTreeMap<AccountId, Gathered>,
+    /// When each account's next fact may be made; then, with nothing gathered, it is forgotten.
+    due: BTreeSet<(Mono, AccountId)>,
+}
+
+#[derive(Default)]
+struct Gathered {
+    upto: VersionVector,
+    requests: Vec<(ConnectionId, Tag)>,
+}
+
+impl Deliveries {
+    /// When the next fact is to be made, or something can be forgotten.
+    pub(crate) fn due(&self) -> Option<Mono> {
+        self.due.first().map(|&(due, _)| due)
+    }
+
+    fn gather(&mut self, now: Mono, account: AccountId, upto: &VersionVector, request: (ConnectionId, Tag)) {
+        let gathered = self.accounts.entry(account).or_insert_with(|| {
+            // The first fact may be made at once.
+            self.due.insert((now, account));
+            Gathered::default()
+        });
+        for position in upto.iter() {
+            gathered.upto.raise(position);
+        }
+        gathered.requests.push(request);
+    }
+
+    /// What one account has confirmed, if the time for its fact has come.
+    fn next(&mut self, now: Mono, settings: &Settings) -> Option<(AccountId, Gathered)> {
+        while self.due().is_some_and(|due| due <= now) {
+            let Some((_, account)) = self.due.pop_first() else { break };
+            match self.accounts.get_mut(&account).map(std::mem::take) {
+                Some(gathered) if !gathered.upto.is_empty() => {
+                    self.due.insert((now + settings.delivered, account));
+                    return Some((account, gathered));
+                }
+                _ => {
+                    self.accounts.remove(&account);
+                }
+            }
+        }
+        None
+    }
+}
+
+impl Core {
+    pub(crate) fn on_listen(&mut self, connection: ConnectionId, tag: Tag) {
+        let Some(login) = self.connections.login(connection) else { return };
+        if let Some(connection) = self.connections.of(connection) {
+            connection.listener = Some(Listener::new(tag));
+        }
+        self.query(Job::ListenCount { connection, tag }, Query::PendingCount(login.account));
+    }
+
+    pub(crate) fn begin_paging(&mut self, connection: ConnectionId, tag: Tag, pending: u64) {
+        self.answer(connection, tag, Ok(Answer::Listening { pending }));
+        let listener = self.connections.of(connection).and_then(|connection| connection.listener.as_ref());
+        // A second `listen` starts anew: the count of the first one means nothing any more.
+        if listener.is_some_and(|listener| matches!(listener.mode, Mode::Counting(current) if current == tag)) {
+            self.ask_page(connection);
+        }
+    }
+
+    fn ask_page(&mut self, id: ConnectionId) {
+        let limit = self.config.settings.inbox_page;
+        let Some(login) = self.connections.login(id) else { return };
+        let Some(listener) = self.connections.of(id).and_then(|connection| connection.listener.as_mut()) else {
+            return;
+        };
+        listener.mode = Mode::Paging { aside: Vec::new(), overflow: false };
+        let query = Query::Inbox { account: login.account, after: listener.last, limit };
+        self.query(Job::Inbox { connection: id }, query);
+    }
+
+    /// A page of what waits for a connection.
+    pub(crate) fn on_inbox(&mut self, id: ConnectionId, messages: Vec<MessageRecord>, more: bool) {
+        let limit = self.config.settings.unconfirmed;
+        let Some(listener) = self.connections.of(id).and_then(|connection| connection.listener.as_mut()) else {
+            return;
+        };
+        // An answer to a question of an earlier `listen` on this connection.
+        let Mode::Paging { aside, overflow } = &mut listener.mode else { return };
+        let (aside, more) = (std::mem::take(aside), more || *overflow);
+        let mut events: Vec<Event> = Vec::with_capacity(messages.len());
+        for message in messages {
+            listener.note(message.index, message.position, limit);
+            events.push(Event::Message(MessageView { from: "".into(), to: "".into(), message }));
+        }
+        listener.mode = if more { Mode::Draining } else { Mode::Live };
+        for event in &mut events {
+            if let Event::Message(view) = event {
+                *view = self.view_of(view.message.clone());
+            }
+        }
+        let count = events.len();
+        for (n, event) in events.into_iter().enumerate() {
+            let drain = more && n + 1 == count;
+            self.outputs.push_back(Output::Event { connection: id, event, drain });
+        }
+        if more && count == 0 {
+            return self.ask_page(id);
+        }
+        if !more {
+            for (index, position, event) in aside {
+                self.send_live(id, index, position, event);
+            }
+        }
+    }
+
+    pub(crate) fn on_drained(&mut self, id: ConnectionId) {
+        let listener = self.connections.of(id).and_then(|connection| connection.listener.as_ref());
+        if listener.is_some_and(|listener| matches!(listener.mode, Mode::Draining)) {
+            self.ask_page(id);
+        }
+    }
+
+    /// A message was released. Without a view it was shown before, at another position.
+    pub(crate) fn deliver_to(
+        &mut self,
+        id: ConnectionId,
+        index: LogIndex,
+        position: Position,
+        view: Option<MessageView>,
+    ) {
+        let Some(listener) = self.connections.of(id).and_then(|connection| connection.listener.as_mut()) else {
+            return;
+        };
+        let event = view.map(|view| Box::new(Event::Message(view)));
+        match &mut listener.mode {
+            // The page that is asked for next will have it.
+            Mode::Counting(_) | Mode::Draining => {}
+            Mode::Paging { aside, .. } if aside.len() < ASIDE => aside.push((index, position, event)),
+            Mode::Paging { overflow, .. } => *overflow = true,
+            Mode::Live => self.send_live(id, index, position, event),
+        }
+    }
+
+    fn send_live(&mut self, id: ConnectionId, index: LogIndex, position: Position, event: Option<Box<Event>>) {
+        let limit = self.config.settings.unconfirmed;
+        let Some(listener) = self.connections.of(id).and_then(|connection| connection.listener.as_mut()) else {
+            return;
+        };
+        if index <= listener.last {
+            return;
+        }
+        listener.note(index, position, limit);
+        if let Some(event) = event {
+            self.tell(id, *event);
+        }
+    }
+
+    /// A client confirms what its connection was sent, up to a position.
+    pub(crate) fn on_delivered(&mut self, now: Now, id: ConnectionId, tag: Tag, upto: Pos) {
+        let Some(login) = self.connections.login(id) else { return };
+        let Some(listener) = self.connections.of(id).and_then(|connection| connection.listener.as_mut()) else {
+            return self.answer(
+                id,
+                tag,
+                Err(Refusal::BadRequest("`delivered` needs a `listen` on this connection first.")),
+            );
+        };
+        if upto.index == LogIndex::NONE || upto.index > listener.last {
+            let text = "`upto` is not the `pos` of a message event of this connection.";
+            return self.answer(id, tag, Err(Refusal::BadRequest(text)));
+        }
+        match listener.confirm(upto.index) {
+            Confirmed::Nothing => self.answer(id, tag, Ok(Answer::Nothing)),
+            Confirmed::Upto(vector) => self.deliveries.gather(now.mono, login.account, &vector, (id, tag)),
+        }
+    }
+
+    /// Makes the facts of what was confirmed, for each account whose time has come.
+    pub(crate) fn confirm_deliveries(&mut self, now: Now) {
+        while let Some((account, Gathered { upto, requests })) = self.deliveries.next(now.mono, &self.config.settings) {
+            let body = Body::Delivered(Delivered { upto: upto.iter().collect() });
+            let fact = self.ledger.make(now, account, None, body);
+            self.admit(now, &fact, Some(Reply::Nothing(requests)));
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Who there is: accounts, the names they go by, their passwords and sessions.
+//!
+//! A pure function of the facts, whatever the order in which they come:
+//!
+//! 1. A name belongs to the account with the earliest claim among those that are confirmed and not
+//!    withdrawn, of accounts that live. Any other with such a claim is called `name~xxxx`.
+//! 2. A deleted account is deleted for ever.
+//! 3. The password is the one with the largest order; before any, that of the account's first claim.
+//! 4. A session is good while it is among the [`limits::SESSIONS`] newest ever, was not ended, and
+//!    the account's password is the one that opened it (or the one that kept it).
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use lastword_facts::fact::{Claim, Password, Session, Verdict};
+use lastword_facts::ids::{AccountId, Order};
+use lastword_facts::token::TokenHash;
+use lastword_facts::views::{AccountRecord, ClaimRecord, PasswordRecord, SessionRecord};
+use lastword_facts::{Fact, limits};
+
+/// Accounts that a login by one name may mean: its owner, and others that claimed it in a split.
+const LOGIN_CANDIDATES: usize = 4;
+
+/// Who there is.
+#[derive(Default)]
+pub(crate) struct Directory {
+    accounts: BTreeMap<AccountId, Account>,
+    /// By folded name: who has claimed it, deleted ones left out.
+    names: BTreeMap<Box<str>, Vec<AccountId>>,
+    sessions: BTreeMap<TokenHash, AccountId>,
+}
+
+/// An account, and what it is called now.
+pub(crate) struct Account {
+    pub(crate) record: AccountRecord,
+    pub(crate) called: Arc<str>,
+}
+
+impl Account {
+    /// The order of its earliest claim that holds; `None` if none does: then there is no such account.
+    fn holds_since(&self) -> Option<Order> {
+        if self.record.deleted {
+            return None;
+        }
+        let holding = self.record.claims.iter().filter(|claim| claim.confirmed && !claim.withdrawn);
+        holding.map(|claim| claim.order).min()
+    }
+
+    /// Which password is in force: what a session must have been opened with.
+    pub(crate) fn password_order(&self) -> Option<Order> {
+        self.record.password.as_ref().map(|password| password.order)
+    }
+
+    /// The hash of the password in force.
+    pub(crate) fn password_hash(&self) -> &str {
+        self.record.password.as_ref().map_or(&self.record.first_password, |password| &password.hash)
+    }
+
+    fn session_is_good(&self, session: &SessionRecord) -> bool {
+        let kept = self.record.password.as_ref().is_some_and(|password| password.keep == Some(session.token));
+        !self.record.deleted && !session.ended && (session.password == self.password_order() || kept)
+    }
+}
+
+impl Directory {
+    pub(crate) fn new(records: Vec<AccountRecord>) -> Self {
+        let mut directory = Self::default();
+        for record in records {
+            let folded = fold(&record.name);
+            for session in &record.sessions {
+                directory.sessions.insert(session.token, record.id);
+            }
+            if !record.deleted {
+                directory.names.entry(folded).or_default().push(record.id);
+            }
+            directory.accounts.insert(record.id, Account { record, called: "".into() });
+        }
+        let names: Vec<Box<str>> = directory.names.keys().cloned().collect();
+        for name in names {
+            directory.rename(&name);
+        }
+        directory
+    }
+
+    /// An account with a claim that holds.
+    pub(crate) fn living(&self, id: AccountId) -> Option<&Account> {
+        self.accounts.get(&id).filter(|account| account.holds_since().is_some())
+    }
+
+    /// Any account of which there is a fact.
+    pub(crate) fn any(&self, id: AccountId) -> Option<&Account> {
+        self.accounts.get(&id)
+    }
+
+    pub(crate) fn is_deleted(&self, id: AccountId) -> bool {
+        self.accounts.get(&id).is_some_and(|account| account.record.deleted)
+    }
+
+    /// What an account is called: its id's first digits if nobody knows it.
+    pub(crate) fn called(&self, id: AccountId) -> Arc<str> {
+        match self.accounts.get(&id) {
+            Some(account) => account.called.clone(),
+            None => format!("~{}", id.short()).into(),
+        }
+    }
+
+    /// Whom a name means now.
+    pub(crate) fn resolve(&self, name: &str) -> Option<AccountId> {
+        match name.split_once('~') {
+            None => self.owner(&fold(name)),
+            Some((name, short)) => {
+                let claimants = self.names.get(&fold(name))?;
+                let owner = self.owner(&fold(name));
+                let displaced = claimants.iter().filter(|&&id| Some(id) != owner && self.living(id).is_some());
+                displaced.copied().find(|id| id.short().eq_ignore_ascii_case(short))
+            }
+        }
+    }
+
+    /// The accounts that a login by this name may mean, the owner first.
+    pub(crate) fn login_candidates(&self, name: &str) -> Vec<AccountId> {
+        if name.contains('~') {
+            return self.resolve(name).into_iter().collect();
+        }
+        let claimants = self.names.get(&fold(name)).map(Vec::as_slice).unwrap_or_default();
+        let mut holders: Vec<(Order, AccountId)> =
+            claimants.iter().filter_map(|&id| Some((self.accounts.get(&id)?.holds_since()?, id))).collect();
+        holders.sort_unstable();
+        holders.into_iter().map(|(_, id)| id).take(LOGIN_CANDIDATES).collect()
+    }
+
+    /// Everybody who has claimed a name and is not deleted.
+    pub(crate) fn claimants(&self, folded: &str) -> impl Iterator<Item = &Account> {
+        self.names.get(folded).into_iter().flatten().filter_map(|id| self.accounts.get(id))
+    }
+
+    /// The account that a session's token opens.
+    pub(crate) fn session(&self, token: TokenHash) -> Option<AccountId> {
+        let id = *self.sessions.get(&token)?;
+        let account = self.living(id)?;
+        let session = account.record.sessions.iter().find(|session| session.token == token)?;
+        account.session_is_good(session).then_some(id)
+    }
+
+    /// What accounts are called, from after a folded name on, in the order of folded names.
+    pub(crate) fn names_after(&self, after: Option<&str>) -> impl Iterator<Item = (&str, Arc<str>)> {
+        let from = match after {
+            Some(after) => Bound::Excluded(after),
+            None => Bound::Unbounded,
+        };
+        self.names.range::<str, _>((from, Bound::Unbounded)).flat_map(|(folded, ids)| {
+            let living = ids.iter().filter_map(|&id| self.living(id));
+            living.map(move |account| (&**folded, account.called.clone()))
+        })
+    }
+
+    fn owner(&self, folded: &str) -> Option<AccountId> {
+        let claimants = self.names.get(folded)?;
+        let holders = claimants.iter().filter_map(|&id| Some((self.accounts.get(&id)?.holds_since()?, id)));
+        holders.min().map(|(_, id)| id)
+    }
+
+    /// Says anew what everybody is called who has claimed this name.
+    fn rename(&mut self, folded: &str) {
+        let owner = self.owner(folded);
+        for &id in self.names.get(folded).map(Vec::as_slice).unwrap_or_default() {
+            if let Some(account) = self.accounts.get_mut(&id) {
+                let name = &account.record.name;
+                let called = if owner == Some(id) { name.clone() } else { format!("{name}~{}", id.short()) };
+                if *account.called != *called {
+                    account.called = called.into();
+                }
+            }
+        }
+    }
+
+    /// The record, as it is after a change.
+    fn changed(&self, id: AccountId) -> Option<Box<AccountRecord>> {
+        self.accounts.get(&id).map(|account| Box::new(account.record.clone()))
+    }
+
+    // What follows takes facts in. Each says what the account's record is after it, if it matters.
+
+    pub(crate) fn claim(&mut self, fact: &Fact, claim: &Claim) -> Option<Box<AccountRecord>> {
+        let (id, folded) = (fact.author, fold(&claim.name));
+        let made = ClaimRecord { position: fact.position, order: fact.order(), confirmed: false, withdrawn: false };
+        let account = self.accounts.entry(id).or_insert_with(|| Account {
+            record: AccountRecord {
+                id,
+                name: claim.name.clone(),
+                claims: Vec::new(),
+                first_password: claim.password.clone(),
+                password: None,
+                sessions: Vec::new(),
+                deleted: false,
+            },
+            called: claim.name.as_str().into(),
+        });
+        let record = &mut account.record;
+        if record.claims.iter().any(|claim| claim.position == fact.position) {
+            return None;
+        }
+        if record.claims.first().is_none_or(|first| made.order < first.order) {
+            record.first_password.clone_from(&claim.password);
+        }
+        let place = record.claims.partition_point(|other| other.order < made.order);
+        record.claims.insert(place, made);
+        if !record.deleted {
+            let claimants = self.names.entry(folded.clone()).or_default();
+            if !claimants.contains(&id) {
+                claimants.push(id);
+            }
+        }
+        self.rename(&folded);
+        self.changed(id)
+    }
+
+    /// Sets a mark on a claim: confirmed or withdrawn.
+    pub(crate) fn mark(&mut self, fact: &Fact, verdict: &Verdict, confirm: bool) -> Option<Box<AccountRecord>> {
+        let account = self.accounts.get_mut(&fact.author)?;
+        let claim = account.record.claims.iter_mut().find(|claim| claim.position == verdict.claim)?;
+        if confirm {
+            claim.confirmed = true;
+        } else {
+            claim.withdrawn = true;
+        }
+        let folded = fold(&account.record.name);
+        self.rename(&folded);
+        self.changed(fact.author)
+    }
+
+    pub(crate) fn open_session(&mut self, fact: &Fact, session: &Session) -> Option<Box<AccountRecord>> {
+        let account = self.accounts.get_mut(&fact.author)?;
+        let sessions = &mut account.record.sessions;
+        if sessions.iter().any(|other| other.token == session.token) {
+            return None;
+        }
+        let order = fact.order();
+        let place = sessions.partition_point(|other| other.order > order);
+        let opened = SessionRecord { order, token: session.token, password: session.password, ended: false };
+        sessions.insert(place, opened);
+        self.sessions.insert(session.token, fact.author);
+        if sessions.len() > limits::SESSIONS
+            && let Some(oldest) = sessions.pop()
+        {
+            self.sessions.remove(&oldest.token);
+        }
+        self.changed(fact.author)
+    }
+
+    pub(crate) fn end_session(&mut self, fact: &Fact, token: TokenHash) -> Option<Box<AccountRecord>> {
+        let account = self.accounts.get_mut(&fact.author)?;
+        account.record.sessions.iter_mut().find(|session| session.token == token)?.ended = true;
+        self.changed(fact.author)
+    }
+
+    pub(crate) fn password(&mut self, fact: &Fact, password: &Password) -> Option<Box<AccountRecord>> {
+        let account = self.accounts.get_mut(&fact.author)?;
+        let order = fact.order();
+        if account.password_order().is_some_and(|newest| newest >= order) {
+            return None;
+        }
+        account.record.password = Some(PasswordRecord {
+            order,
+            key: fact.key,
+            hash: password.password.clone(),
+            keep: password.keep,
+            position: fact.position,
+        });
+        self.changed(fact.author)
+    }
+
+    pub(crate) fn delete(&mut self, fact: &Fact) -> Option<Box<AccountRecord>> {
+        let account = self.accounts.get_mut(&fact.author)?;
+        account.record.deleted = true;
+        for session in account.record.sessions.drain(..) {
+            self.sessions.remove(&session.token);
+        }
+        let folded = fold(&account.record.name);
+        if let Some(claimants) = self.names.get_mut(&folded) {
+            claimants.retain(|&id| id != fact.author);
+            if claimants.is_empty() {
+                self.names.remove(&folded);
+            }
+        }
+        self.rename(&folded);
+        self.changed(fact.author)
+    }
+}
+
+/// A name without regard to case.
+pub(crate) fn fold(name: &str) -> Box<str> {
+    name.to_ascii_lowercase().into()
+}

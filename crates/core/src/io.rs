@@ -1,0 +1,411 @@
+//! What goes into the core, and what comes out of it.
+//!
+//! The driver hands in an [`Input`] with [`Core::handle`](crate::Core::handle), then takes every
+//! [`Output`] from [`Core::poll_output`](crate::Core::poll_output) and carries it out, and calls
+//! again with [`Input::Timer`] at the latest when [`Core::poll_timeout`](crate::Core::poll_timeout)
+//! says. Its duties:
+//!
+//! 1. Outputs are carried out in the order in which they come, as far as they go to the same place
+//!    (the log, the views, one connection, one link).
+//! 2. [`Input::Stored`] comes only when the facts up to there are synced to disk.
+//! 3. On waking after a pause, inputs that wait are handed in before timers.
+//! 4. What goes to a connection or a link that has closed meanwhile is dropped. A connection or link
+//!    that has ended is reported as such once, and its id is never used again.
+
+use std::sync::Arc;
+
+use lastword_facts::Fact;
+use lastword_facts::ids::{AccountId, Key, LogIndex, Order, Stamp};
+use lastword_facts::token::{Pos, SessionToken, TokenHash};
+use lastword_facts::views::{Applied, Found, MessageRecord, Query};
+use regex::Regex;
+
+use crate::peer_message::PeerMessage;
+
+/// A client's connection. Drawn by the driver, never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// A request on a connection. Drawn by the driver; the answer carries it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tag(pub u64);
+
+/// A replica, by its place in the group's list, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReplicaId(pub u8);
+
+impl ReplicaId {
+    /// `a`, `b`, `c`… as people see it.
+    pub fn name(self) -> String {
+        char::from(b'a' + self.0 % 26).to_string()
+    }
+}
+
+/// One connection to another replica. Drawn by the driver, never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u64);
+
+/// Something slow that the driver does for the core off the main path: hashing, or reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(pub u64);
+
+/// What goes in.
+#[derive(Debug)]
+pub enum Input {
+    /// A client has connected.
+    Opened(ConnectionId),
+    /// A client's connection has ended.
+    Closed(ConnectionId),
+    /// A client asks. Requests of one connection are carried out in their order.
+    Request(ConnectionId, Tag, Request),
+    /// Everything handed to this connection up to an [`Output::Event`] with `drain` was written.
+    Drained(ConnectionId),
+    /// Another replica is connected: keys were checked on both sides, nothing was said yet.
+    LinkUp(ReplicaId, LinkId),
+    /// Another replica says something.
+    Link(ReplicaId, LinkId, PeerMessage),
+    /// The connection to another replica has ended.
+    LinkDown(ReplicaId, LinkId),
+    /// The log is on disk up to and with this place.
+    Stored(LogIndex),
+    /// Whether the disk has room for new things. While it has not, only what frees people is taken.
+    DiskRoom(bool),
+    /// The answer to [`Output::Hash`]; `None` if it could not be done now.
+    Hashed(JobId, Option<String>, SessionToken),
+    /// The answer to [`Output::Check`]: which of the hashes fits, if any; or that too many wait.
+    Checked(JobId, Result<Option<usize>, Busy>, SessionToken),
+    /// The answer to [`Output::Query`].
+    Found(JobId, Found),
+    /// Time has passed.
+    Timer,
+}
+
+/// Too many password hashes wait already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Busy;
+
+/// What comes out.
+#[derive(Debug)]
+pub enum Output {
+    /// Append these facts to the log, the first at this place, and sync. They must be stored before
+    /// nothing in particular: everything that depends on them waits for [`Input::Stored`].
+    Store(LogIndex, Vec<Arc<Fact>>),
+    /// Write into the views. All of it is in the log on disk.
+    Apply(Vec<Applied>),
+    /// Look something up, after all [`Output::Apply`] that came before.
+    Query(JobId, Query),
+    /// Write the fact over the damaged record of its position in the log.
+    Repair(Arc<Fact>),
+    /// Keep durably whether this replica is the only one up.
+    Alone(bool),
+    /// Hash a new password, and draw a session token.
+    Hash(JobId, Password),
+    /// Check a password against these hashes, in this order, and draw a session token. With no hash
+    /// at all take as long as with one.
+    Check(JobId, Password, Vec<String>),
+    /// Answer a request. What it tells is on the disks it names.
+    Answer(ConnectionId, Tag, Result<Answer, Refusal>),
+    /// Tell a client something. What it tells is on this replica's disk.
+    Event {
+        /// Whom.
+        connection: ConnectionId,
+        /// What.
+        event: Event,
+        /// Report with [`Input::Drained`] when this was written to the socket.
+        drain: bool,
+    },
+    /// End a client's connection, after telling it why.
+    Close(ConnectionId, CloseReason),
+    /// Say something to another replica. Nothing needs to be on disk before.
+    Send(ReplicaId, LinkId, PeerMessage),
+    /// End the connection to another replica.
+    CloseLink(ReplicaId, LinkId),
+    /// Something an operator wants to know.
+    Report(Report),
+}
+
+/// A password on its way to be hashed. Never shown in logs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(pub String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("Password(secret)")
+    }
+}
+
+/// What a client asks.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "operations and fields are those of docs/protocol.md, by the same names")]
+pub enum Request {
+    Ping,
+    /// `hello` and `status`.
+    Status,
+    Create {
+        name: String,
+        password: Password,
+        key: Key,
+    },
+    Login {
+        name: String,
+        password: Password,
+    },
+    Resume {
+        token: TokenHash,
+        seen: Option<Stamp>,
+    },
+    Logout {
+        key: Key,
+    },
+    Delete {
+        key: Key,
+    },
+    Password {
+        old: Password,
+        new: Password,
+        key: Key,
+    },
+    List {
+        pattern: Regex,
+        limit: u32,
+        after: Option<String>,
+    },
+    Send {
+        to: Receiver,
+        text: String,
+        key: Key,
+    },
+    Pending {
+        limit: u32,
+        after: Option<Key>,
+    },
+    Listen,
+    Delivered {
+        upto: Pos,
+    },
+    History {
+        with: String,
+        limit: u32,
+        before: Option<Order>,
+    },
+}
+
+/// To whom a message goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Receiver {
+    /// Whoever has this name now.
+    Name(String),
+    /// This account.
+    Account(AccountId),
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "fields are those of docs/protocol.md, by the same names")]
+pub enum Answer {
+    /// Done, and there is nothing to say.
+    Nothing,
+    Status {
+        name: Option<String>,
+        health: Arc<Health>,
+    },
+    Created {
+        account: AccountId,
+        name: String,
+        token: SessionToken,
+        copies: Copies,
+    },
+    LoggedIn {
+        account: AccountId,
+        name: String,
+        token: Option<SessionToken>,
+        pending: u64,
+        notice: Option<Notice>,
+    },
+    /// `logout`, `delete`, `password`.
+    Stored(Copies),
+    Names {
+        names: Vec<String>,
+        more: bool,
+    },
+    Sent {
+        key: Key,
+        to: AccountId,
+        at_ms: u64,
+        seen: Stamp,
+        copies: Copies,
+        online: bool,
+    },
+    Pending {
+        messages: Vec<MessageView>,
+        more: bool,
+    },
+    Listening {
+        pending: u64,
+    },
+    History {
+        messages: Vec<MessageView>,
+        more: bool,
+    },
+}
+
+/// On how many disks something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Copies {
+    /// On so many.
+    pub stored: u32,
+    /// Of so many replicas in the group.
+    pub of: u32,
+}
+
+/// A message with the names that its people go by now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageView {
+    /// The message.
+    pub message: MessageRecord,
+    /// The name of its author.
+    pub from: Arc<str>,
+    /// The name of its receiver.
+    pub to: Arc<str>,
+}
+
+/// Something to tell a person at login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// Two people took the name while the group was split; this account goes by another one now.
+    Renamed {
+        /// The name it asked for.
+        from: String,
+        /// The name it goes by.
+        to: String,
+    },
+}
+
+/// Why a request was not carried out. The text is for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It makes no sense.
+    #[error("{0}")]
+    BadRequest(&'static str),
+    /// Something is longer than its limit.
+    #[error("{0}")]
+    TooLong(&'static str),
+    /// It needs a login.
+    #[error("User not logged in")]
+    NotLoggedIn,
+    /// This connection is logged in to another account.
+    #[error("This connection is logged in to another account: log out first.")]
+    AlreadyLoggedIn,
+    /// Somebody else has the name.
+    #[error("Username is not unique, please try again.")]
+    NameTaken,
+    /// The name breaks the rules.
+    #[error(transparent)]
+    BadName(#[from] lastword_facts::name::BadName),
+    /// The password is not good, or not the right one.
+    #[error("{0}")]
+    BadPassword(&'static str),
+    /// Name and password, or the token, open nothing.
+    #[error("Failed to login, please check username and/or password and try again.")]
+    WrongLogin,
+    /// There is no such account.
+    #[error("{0}")]
+    NoSuchUser(&'static str),
+    /// Slow down.
+    #[error("This replica has too much to do; try again in {retry_ms} ms.")]
+    TooMany {
+        /// After so many milliseconds another try makes sense.
+        retry_ms: u64,
+    },
+    /// The disk is full.
+    #[error("The disk of this replica is full: it can read, deliver and delete, but not take in anything new.")]
+    StorageFull,
+    /// Not here, not now.
+    #[error("{0}")]
+    Unavailable(&'static str),
+}
+
+/// What a client is told unasked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Somebody wrote to it.
+    Message(MessageView),
+    /// Something it sent has reached its receiver.
+    Receipt {
+        /// Which.
+        key: Key,
+        /// The receiver's name.
+        to: Arc<str>,
+    },
+    /// The group's health has changed.
+    Health(Arc<Health>),
+}
+
+/// Why a client's connection is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// Its account was deleted.
+    Deleted,
+    /// Its session has ended.
+    LoggedOut,
+    /// It asked for more than fits.
+    Slow,
+}
+
+/// How this replica sees the group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// It started alone, was not the last one up, and has met no other replica yet.
+    pub stale: bool,
+    /// Of each replica, in the group's order.
+    pub replicas: Vec<Standing>,
+}
+
+/// How this replica sees one of the group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is this one.
+    Own,
+    /// Every answer waits for its disk.
+    InSync,
+    /// Connected, and taking in what it missed.
+    CatchingUp,
+    /// Not connected.
+    Down,
+}
+
+/// Something an operator wants to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// Answers wait for this replica's disk from now on.
+    InSync(ReplicaId),
+    /// Answers do not wait for this replica's disk any more.
+    OutOfSync(ReplicaId, Leave),
+    /// This replica does not belong to the group: its list of the group is another one.
+    WrongGroup(ReplicaId),
+    /// Another replica speaks a protocol that this one does not.
+    WrongVersion(ReplicaId, u32),
+    /// A fact that can't be was kept and ignored.
+    Ignored(lastword_facts::Position, &'static str),
+    /// A fact of a newer version was kept, to be used once it is understood.
+    NotUnderstood(lastword_facts::Position, u32),
+    /// A record of the log is damaged; it is asked for at the others.
+    Damaged(lastword_facts::Position),
+    /// A damaged record came back whole from another replica.
+    Repaired(lastword_facts::Position),
+    /// Facts that came too early do not fit; they are asked for again later.
+    HoldFull,
+    /// This replica has met another one, and has all that that one had.
+    NotStaleAnyMore,
+}
+
+/// Why answers wait no more for a replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// Its connection has ended.
+    Disconnected,
+    /// Nothing came from it for too long.
+    Silent,
+    /// It has not confirmed the oldest fact that waits for it for too long.
+    Slow,
+}

@@ -1,0 +1,266 @@
+//! The core: replication and chat, as a pure state machine.
+//!
+//! No clock, no randomness, no thread, no disk, no network: time and inputs come in, effects come
+//! out. One owner, no locks. So the whole protocol can be run in a simulator and replayed from a seed.
+//!
+//! What the core promises is fixed in the design; where to find it:
+//!
+//! | room | what |
+//! |---|---|
+//! | [`io`] | what goes in and comes out, and the driver's duties |
+//! | `ledger`, `held` | the log: taking facts in, causes first |
+//! | `apply` | what a fact does to the state |
+//! | `directory`, `keys`, `receipts` | the state |
+//! | `peers`, `replication`, `catching_up` | the other replicas: in sync, push, pull |
+//! | `release`, `answering` | what answers and deliveries wait for |
+//! | `requests`, `accounts` | what clients ask |
+//! | `claims`, `names` | unique names |
+//! | `connections`, `delivery` | who listens, and what they are sent |
+
+#![warn(missing_docs)]
+
+mod accounts;
+mod answering;
+mod apply;
+mod catching_up;
+mod claims;
+pub mod config;
+mod connections;
+mod delivery;
+mod directory;
+mod held;
+pub mod io;
+mod jobs;
+mod keys;
+mod ledger;
+mod names;
+pub mod peer_message;
+mod peers;
+mod receipts;
+mod release;
+mod replication;
+mod requests;
+pub mod time;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lastword_facts::Fact;
+use lastword_facts::ids::{AccountId, Incarnation, LogIndex, Position, Seq};
+use lastword_facts::views::{Applied, Change, Snapshot};
+
+pub use config::{Config, Settings};
+pub use io::{Input, Output};
+pub use peer_message::PeerMessage;
+pub use time::{Mono, Now};
+
+use io::{Event, Health, Report};
+
+/// How often the state of peers is judged. Everything that has an exact time is on time besides.
+const TICK: Duration = Duration::from_millis(50);
+/// A longer pause between two calls means that this process was frozen.
+const FROZEN: Duration = Duration::from_secs(1);
+/// After a freeze, what waits at the door is let in for so long before anybody is judged.
+const WAKING: Duration = Duration::from_millis(200);
+
+/// One replica.
+pub struct Core {
+    config: Config,
+    // The log and the state that its facts make.
+    ledger: ledger::Ledger,
+    directory: directory::Directory,
+    keys: keys::Keys,
+    receipts: receipts::Receipts,
+    /// Applied, and not on disk yet: the views get it when it is.
+    unapplied: VecDeque<Applied>,
+    /// Damaged records; with `true` those that were never applied either.
+    damaged: BTreeMap<Position, bool>,
+    // The other replicas.
+    peers: peers::Peers,
+    /// What others have and this replica has not: up to where, for each incarnation.
+    wanted: BTreeMap<Incarnation, Seq>,
+    /// Incarnations of which a pushed fact was dropped: to be pulled although their replica pushes.
+    gaps: BTreeSet<Incarnation>,
+    health: Arc<Health>,
+    // Names.
+    hearsay: claims::Hearsay,
+    attempts: BTreeMap<AccountId, claims::Attempt>,
+    // Clients.
+    connections: connections::Connections,
+    waiting: release::Waiting,
+    jobs: jobs::Jobs,
+    deliveries: delivery::Deliveries,
+    lists: VecDeque<requests::ListScan>,
+    disk_has_room: bool,
+    // Time.
+    started: Mono,
+    last_call: Mono,
+    last_tick: Mono,
+    judge_from: Mono,
+    // What is to be done.
+    outputs: VecDeque<Output>,
+    flushed: bool,
+}
+
+impl Core {
+    /// A replica, from what its views hold. Then [`Core::replay`] hands in the rest of its log, and
+    /// the first [`Core::handle`] starts it.
+    pub fn new(config: Config, snapshot: Snapshot, now: Now) -> Self {
+        let Snapshot { index, vector, stamp, accounts, recent, keys_from, alone } = snapshot;
+        let mut keys = keys::Keys::new(keys_from, config.settings.recent_keys);
+        for message in recent {
+            let known = keys::Known::of_record(&message);
+            keys.learn(message.author, message.key, known);
+        }
+        let replicas = (0..config.replicas).map(io::ReplicaId);
+        let peers = peers::Peers::new(config.incarnation, replicas.clone().filter(|&id| id != config.own));
+        let standing = |id| if id == config.own { io::Standing::Own } else { io::Standing::Down };
+        let health = Health { stale: config.replicas > 1 && !alone, replicas: replicas.map(standing).collect() };
+        Self {
+            ledger: ledger::Ledger::new(config.incarnation, vector, index, stamp),
+            directory: directory::Directory::new(accounts),
+            keys,
+            receipts: receipts::Receipts::new(config.settings.receipts),
+            unapplied: VecDeque::new(),
+            damaged: BTreeMap::new(),
+            peers,
+            wanted: BTreeMap::new(),
+            gaps: BTreeSet::new(),
+            health: Arc::new(health),
+            hearsay: claims::Hearsay::default(),
+            attempts: BTreeMap::new(),
+            connections: connections::Connections::default(),
+            waiting: release::Waiting::default(),
+            jobs: jobs::Jobs::default(),
+            deliveries: delivery::Deliveries::default(),
+            lists: VecDeque::new(),
+            disk_has_room: true,
+            started: now.mono,
+            last_call: now.mono,
+            last_tick: now.mono,
+            judge_from: now.mono,
+            outputs: VecDeque::new(),
+            flushed: true,
+            config,
+        }
+    }
+
+    /// Takes in again a fact of the log on disk that the views don't hold yet. In log order, from the
+    /// place after [`Snapshot::index`] on, before the first [`Core::handle`].
+    pub fn replay(&mut self, index: LogIndex, fact: &Arc<Fact>) {
+        self.ledger.replay(index, fact.position, fact.stamp);
+        let (change, _) = self.apply(fact, index);
+        self.outputs.push_back(Output::Apply(vec![Applied {
+            index,
+            position: fact.position,
+            stamp: fact.stamp,
+            change,
+        }]));
+    }
+
+    /// The same for a record that is damaged: it is asked for at the others.
+    pub fn replay_damaged(&mut self, index: LogIndex, position: Position) {
+        let stamp = lastword_facts::Stamp::default();
+        self.ledger.replay(index, position, stamp);
+        self.damaged.insert(position, true);
+        self.report(Report::Damaged(position));
+        self.outputs.push_back(Output::Apply(vec![Applied { index, position, stamp, change: Change::None }]));
+    }
+
+    /// Takes an input.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        self.flushed = false;
+        let at = now.mono;
+        if at.since(self.last_call) > FROZEN {
+            self.judge_from = at + WAKING;
+        }
+        self.last_call = at;
+        match input {
+            Input::Opened(connection) => self.connections.open(connection),
+            Input::Closed(connection) => self.on_closed(connection),
+            Input::Request(connection, tag, request) => self.on_request(now, connection, tag, request),
+            Input::Drained(connection) => self.on_drained(connection),
+            Input::LinkUp(peer, link) => self.on_link_up(now, peer, link),
+            Input::Link(peer, link, message) => self.on_peer_message(now, peer, link, message),
+            Input::LinkDown(peer, link) => self.on_link_down(now, peer, link),
+            Input::Stored(upto) => self.on_stored(now, upto),
+            Input::DiskRoom(room) => self.disk_has_room = room,
+            Input::Hashed(job, hash, token) => self.on_hashed(now, job, hash, token),
+            Input::Checked(job, fits, token) => self.on_checked(now, job, fits, token),
+            Input::Found(job, found) => self.on_found(now, job, found),
+            Input::Timer => {}
+        }
+        if at.since(self.last_tick) >= TICK {
+            self.last_tick = at;
+            self.on_tick(now);
+        }
+        self.on_time(now);
+    }
+
+    /// What is to be done now, in order.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        if !self.flushed {
+            self.flushed = true;
+            self.flush();
+        }
+        self.outputs.pop_front()
+    }
+
+    /// When to call with [`Input::Timer`] at the latest.
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        let exact = [self.waiting.held_until, self.deliveries.due()];
+        let lists = (!self.lists.is_empty()).then_some(self.last_call);
+        exact.into_iter().flatten().chain(lists).chain([self.last_tick + TICK]).min()
+    }
+
+    /// Puts what disks and peers are to get before all else: everything waits for them.
+    fn flush(&mut self) {
+        let mut later = std::mem::take(&mut self.outputs);
+        if let Some((first, facts)) = self.ledger.take_to_store() {
+            self.outputs.push_back(Output::Store(first, facts));
+        }
+        self.push_facts();
+        self.outputs.append(&mut later);
+        let health = self.health_now();
+        if health != *self.health {
+            self.health = Arc::new(health);
+            for connection in self.connections.ids() {
+                if self.connections.of(connection).is_some_and(|connection| connection.listener.is_some()) {
+                    self.tell(connection, Event::Health(self.health.clone()));
+                }
+            }
+        }
+    }
+
+    /// What has an exact time.
+    fn on_time(&mut self, now: Now) {
+        if self.waiting.held_until.is_some_and(|until| until <= now.mono) {
+            self.waiting.held_until = None;
+            self.release(now);
+        }
+        self.confirm_deliveries(now);
+        self.go_on_listing();
+    }
+
+    /// What is looked at now and then.
+    fn on_tick(&mut self, now: Now) {
+        self.peers.sample(now.mono, &self.ledger.taken);
+        if now.mono >= self.judge_from {
+            self.judge_peers(now);
+        }
+        self.heartbeat(now);
+        self.admit_peers(now);
+        self.pull_missing(now);
+        self.judge_attempts(now);
+        self.ledger.recent.shrink(self.config.settings.push_bytes, self.ledger.durable.seq(self.ledger.own()));
+    }
+
+    fn report(&mut self, report: Report) {
+        self.outputs.push_back(Output::Report(report));
+    }
+
+    fn tell(&mut self, connection: io::ConnectionId, event: Event) {
+        self.outputs.push_back(Output::Event { connection, event, drain: false });
+    }
+}

@@ -1,0 +1,121 @@
+//! When something may be told: the one watermark that answers and deliveries wait for.
+//!
+//! Each fact of the log has an [`Entry`]. Entries are released in log order: one of another replica
+//! when it is on the own disk; an own one when it is also on the disk of *every peer in sync*. So:
+//!
+//! 1. An own fact is answered, and delivered here, only when it is on all disks that are in sync.
+//! 2. Nothing is shown before it is on the disk of the replica that shows it.
+//! 3. What is shown on a connection follows the log, which is closed under causes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use lastword_facts::Fact;
+use lastword_facts::ids::{AccountId, Key, LogIndex, Position, Seq};
+use lastword_facts::token::{SessionToken, TokenHash};
+
+use crate::io::{Answer, CloseReason, ConnectionId, Tag};
+use crate::time::Mono;
+
+/// A fact of the log that was not released yet.
+pub(crate) struct Entry {
+    pub(crate) index: LogIndex,
+    /// For an own fact: its number, and when it was made.
+    pub(crate) own: Option<(Seq, Mono)>,
+    /// What it does when it is released.
+    pub(crate) effect: Effect,
+    /// Who is answered when it is released.
+    pub(crate) reply: Option<Reply>,
+}
+
+/// What a fact does when it is released.
+pub(crate) enum Effect {
+    None,
+    /// It is shown to the receiver's listening connections; only counted where it was shown before.
+    Message {
+        fact: Arc<Fact>,
+        to: AccountId,
+        again: bool,
+    },
+    /// Its senders are told that their messages have reached this account.
+    Receipts {
+        to: AccountId,
+        messages: Vec<(AccountId, Key)>,
+    },
+    /// Connections of this account whose session is no good any more are ended.
+    Sessions(AccountId, CloseReason),
+}
+
+/// Who is answered when an own fact is released.
+pub(crate) enum Reply {
+    /// A message was sent.
+    Sent(ConnectionId, Tag, SentDraft),
+    /// `logout`, `delete`, `password`: the copies are all there is to say.
+    Stored(ConnectionId, Tag),
+    /// `delivered`, of several requests at once.
+    Nothing(Vec<(ConnectionId, Tag)>),
+    /// A login's session is open.
+    Login { connection: ConnectionId, tag: Tag, account: AccountId, token: SessionToken },
+    /// A step of a create is stored.
+    Claim(AccountId),
+}
+
+/// The answer to `send`, but for the copies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SentDraft {
+    pub(crate) key: Key,
+    pub(crate) known: crate::keys::Known,
+}
+
+/// A retry of something that is known: it waits until that is safe, wherever it was written.
+pub(crate) struct Recheck {
+    pub(crate) position: Position,
+    pub(crate) index: LogIndex,
+    pub(crate) since: Mono,
+    pub(crate) reply: Reply,
+}
+
+/// What waits to be told.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    /// In log order.
+    pub(crate) entries: VecDeque<Entry>,
+    /// Retries of what is known.
+    pub(crate) rechecks: Vec<Recheck>,
+    /// Answers that only wait for the own disk, by the place they wait for, in order.
+    pub(crate) reads: VecDeque<(LogIndex, ConnectionId, Tag, Answer)>,
+    /// Own facts among the entries.
+    pub(crate) own: usize,
+    /// Until when nothing own is released: see the design on answers in the moment of dying.
+    pub(crate) held_until: Option<Mono>,
+}
+
+impl Waiting {
+    pub(crate) fn push(&mut self, entry: Entry) {
+        self.own += usize::from(entry.own.is_some());
+        self.entries.push_back(entry);
+    }
+
+    /// The next entry that may be released, if the own disk has everything up to `durable` and every
+    /// peer in sync has the own facts up to `acked`.
+    pub(crate) fn next(&mut self, now: Mono, durable: LogIndex, acked: Seq) -> Option<Entry> {
+        let held = self.held_until.is_some_and(|until| now < until);
+        let free = |entry: &Entry| entry.index <= durable && entry.own.is_none_or(|(seq, _)| seq <= acked && !held);
+        let entry = self.entries.pop_front_if(|entry| free(entry))?;
+        self.own -= usize::from(entry.own.is_some());
+        Some(entry)
+    }
+
+    /// When the oldest own fact after `confirmed` was made, of those that wait.
+    pub(crate) fn oldest_after(&self, confirmed: Seq) -> Option<Mono> {
+        // Own facts stand in the order of their numbers, with those of others in between.
+        self.entries.iter().filter_map(|entry| entry.own).find(|&(seq, _)| seq > confirmed).map(|(_, made)| made)
+    }
+}
+
+/// A session that a connection was opened with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Login {
+    pub(crate) account: AccountId,
+    pub(crate) token: TokenHash,
+}

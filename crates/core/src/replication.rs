@@ -1,0 +1,303 @@
+//! The other replicas: links, in sync, pushing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lastword_facts::Fact;
+use lastword_facts::ids::{Position, Seq};
+use lastword_facts::views::Query;
+
+use crate::Core;
+use crate::io::{Health, JobId, Leave, LinkId, Output, ReplicaId, Report, Standing};
+use crate::jobs::Job;
+use crate::peer_message::{Hello, PEER_VERSION, PeerMessage};
+use crate::peers::Link;
+use crate::time::Now;
+
+/// The most facts in one push, in bytes (but for the last of them).
+pub(crate) const PIECE_BYTES: usize = 1024 * 1024;
+
+impl Core {
+    pub(crate) fn on_link_up(&mut self, now: Now, peer: ReplicaId, id: LinkId) {
+        self.drop_link(now, peer, Leave::Disconnected);
+        let Some(state) = self.peers.peer(peer) else { return };
+        state.link = Some(Link::new(id, now.mono));
+        let hello = Hello {
+            version: PEER_VERSION,
+            group: self.config.group,
+            incarnation: self.ledger.own(),
+            vector: self.ledger.durable.clone(),
+        };
+        self.send(peer, id, PeerMessage::Hello(hello));
+        self.ask_about_attempts(peer, id);
+    }
+
+    pub(crate) fn on_link_down(&mut self, now: Now, peer: ReplicaId, id: LinkId) {
+        if self.peers.link(peer, id).is_some() {
+            self.drop_link(now, peer, Leave::Disconnected);
+        }
+    }
+
+    /// Forgets the link to a peer, and all that it said on it.
+    fn drop_link(&mut self, now: Now, peer: ReplicaId, why: Leave) {
+        self.leave(now, peer, why);
+        if let Some(peer) = self.peers.peer(peer) {
+            peer.link = None;
+        }
+        self.verdicts_of_lost(now, peer);
+        self.pull_missing(now);
+        self.release(now);
+    }
+
+    pub(crate) fn on_peer_message(&mut self, now: Now, peer: ReplicaId, id: LinkId, message: PeerMessage) {
+        let Some(link) = self.peers.link(peer, id) else { return };
+        link.last_heard = now.mono;
+        if let PeerMessage::Hello(hello) = message {
+            return self.on_hello(now, peer, id, hello);
+        }
+        match message {
+            PeerMessage::Push(facts) => {
+                for fact in facts {
+                    self.take_in(now, fact);
+                }
+                self.pull_missing(now);
+            }
+            PeerMessage::Confirm(changes) => self.on_confirm(now, peer, id, &changes),
+            PeerMessage::Pull(pull) => self.on_pull(peer, id, pull),
+            PeerMessage::Pulled(pull, facts) => self.on_pulled(now, peer, id, pull, facts),
+            PeerMessage::Ask(ask) => self.on_ask(now, peer, id, ask),
+            PeerMessage::Verdict(verdict) => self.on_verdict(now, peer, verdict),
+            PeerMessage::Ping(number) => self.send(peer, id, PeerMessage::Pong(number)),
+            PeerMessage::Pong(number) => {
+                if link.pinged.0 == number {
+                    link.round_trip = now.mono.since(link.pinged.1);
+                }
+            }
+            PeerMessage::Hello(_) | PeerMessage::Unknown(_) => {}
+        }
+    }
+
+    fn on_hello(&mut self, now: Now, peer: ReplicaId, id: LinkId, hello: Hello) {
+        if hello.group != self.config.group {
+            self.report(Report::WrongGroup(peer));
+            self.outputs.push_back(Output::CloseLink(peer, id));
+            return self.drop_link(now, peer, Leave::Disconnected);
+        }
+        let own = self.ledger.own();
+        let Some(link) = self.peers.link(peer, id) else { return };
+        if link.said_hello() {
+            return;
+        }
+        link.incarnation = Some(hello.incarnation);
+        link.pushed = hello.vector.seq(own);
+        link.confirmed = hello.vector.clone();
+        for position in hello.vector.iter() {
+            self.want(position);
+        }
+        if let Some(link) = self.peers.link(peer, id) {
+            link.had = Some(hello.vector);
+        }
+        self.repair_from(peer, id);
+        self.after_confirm(now);
+    }
+
+    fn on_confirm(&mut self, now: Now, peer: ReplicaId, id: LinkId, changes: &[Position]) {
+        let own = self.ledger.own();
+        let Some(link) = self.peers.link(peer, id).filter(|link| link.said_hello()) else { return };
+        for &position in changes {
+            link.confirmed.raise(position);
+        }
+        link.landed(link.confirmed.seq(own));
+        for &position in changes {
+            self.want(position);
+        }
+        self.after_confirm(now);
+    }
+
+    fn after_confirm(&mut self, now: Now) {
+        self.admit_peers(now);
+        self.pull_missing(now);
+        self.release(now);
+    }
+
+    /// Takes in what a peer sent, or keeps it for later.
+    pub(crate) fn take_in(&mut self, now: Now, fact: Arc<Fact>) {
+        self.hear_fact(now.mono, &fact);
+        if !self.damaged.is_empty() && self.damaged.contains_key(&fact.position) {
+            return self.repair(now, &fact);
+        }
+        match self.ledger.come(&fact, self.config.settings.held_bytes) {
+            crate::ledger::Came::Known => {}
+            crate::ledger::Came::Ready => self.admit(now, &fact, None),
+            crate::ledger::Came::Held(missing) => self.want(missing),
+            crate::ledger::Came::Dropped(missing) => {
+                if self.gaps.insert(fact.position.incarnation) {
+                    self.report(Report::HoldFull);
+                }
+                self.want(missing);
+                self.want(fact.position);
+            }
+        }
+    }
+
+    /// Own facts, to everybody connected, as far as each can take them.
+    pub(crate) fn push_facts(&mut self) {
+        let (own, limit) = (self.ledger.own(), self.config.settings.push_bytes);
+        let durable = self.ledger.durable.seq(own);
+        let mut reads: Vec<(ReplicaId, LinkId, Position, Seq)> = Vec::new();
+        for (peer, link) in self.peers.links_mut() {
+            if !link.said_hello() || link.reading.is_some() {
+                continue;
+            }
+            while link.pushed < self.ledger.last && link.in_flight_bytes < limit {
+                let next = link.pushed.next();
+                let first = self.ledger.recent.first().unwrap_or(self.ledger.last.next());
+                if next < first {
+                    let upto = Seq((first.0 - 1).min(durable.0));
+                    reads.push((peer, link.id, Position { incarnation: own, seq: next }, upto));
+                    break;
+                }
+                let mut bytes = 0;
+                let facts: Vec<Arc<Fact>> = self
+                    .ledger
+                    .recent
+                    .from(next)
+                    .take_while(|fact| {
+                        let room = bytes < PIECE_BYTES;
+                        bytes += fact.bytes().len();
+                        room
+                    })
+                    .cloned()
+                    .collect();
+                push(&mut self.outputs, peer, link, facts);
+            }
+        }
+        for (peer, link, from, upto) in reads {
+            let job = self.jobs.begin(Job::ReadAhead { peer, link });
+            if let Some(link) = self.peers.link(peer, link) {
+                link.reading = Some(job);
+            }
+            self.outputs.push_back(Output::Query(job, Query::Facts { from, upto, limit_bytes: PIECE_BYTES as u32 }));
+        }
+    }
+
+    /// Own facts were read from disk for a peer that is far behind.
+    pub(crate) fn on_read_ahead(&mut self, job: JobId, peer: ReplicaId, id: LinkId, facts: Vec<Arc<Fact>>) {
+        let Some(link) = self.peers.link(peer, id).filter(|link| link.reading == Some(job)) else { return };
+        link.reading = None;
+        if !facts.is_empty() {
+            push(&mut self.outputs, peer, link, facts);
+        }
+    }
+
+    /// Takes peers into sync that have come so far.
+    pub(crate) fn admit_peers(&mut self, now: Now) {
+        for peer in self.peers.joining(now.mono, &self.ledger.taken, &self.config.settings) {
+            if self.peers.in_sync().count() == 1 {
+                self.outputs.push_back(Output::Alone(false));
+            }
+            self.report(Report::InSync(peer));
+        }
+    }
+
+    /// Answers wait no more for this peer.
+    fn leave(&mut self, now: Now, peer: ReplicaId, why: Leave) {
+        if !self.peers.leave(now.mono, peer, why == Leave::Slow) {
+            return;
+        }
+        self.report(Report::OutOfSync(peer, why));
+        if self.peers.in_sync().next().is_none() {
+            self.outputs.push_back(Output::Alone(true));
+            if why == Leave::Disconnected {
+                self.waiting.held_until = Some(now.mono + self.config.settings.dying_breath);
+            }
+        }
+    }
+
+    /// Who is silent, and who is slow?
+    pub(crate) fn judge_peers(&mut self, now: Now) {
+        let settings = &self.config.settings;
+        let own = self.ledger.own();
+        let mut silent = Vec::new();
+        let mut slow = Vec::new();
+        for (peer, link) in self.peers.links() {
+            if now.mono.since(link.last_heard) > settings.silence {
+                silent.push((peer, link.id));
+            } else if link.in_sync_since.is_some() {
+                let oldest = self.waiting.oldest_after(link.confirmed.seq(own));
+                let rechecks = self.waiting.rechecks.iter().filter(|recheck| !link.confirmed.covers(recheck.position));
+                let oldest = rechecks.map(|recheck| recheck.since).chain(oldest).min();
+                if oldest.is_some_and(|since| now.mono.since(since) > settings.confirm_patience) {
+                    slow.push(peer);
+                }
+            }
+        }
+        for &(peer, link) in &silent {
+            self.outputs.push_back(Output::CloseLink(peer, link));
+            self.drop_link(now, peer, Leave::Silent);
+        }
+        for &peer in &slow {
+            self.leave(now, peer, Leave::Slow);
+        }
+        if !slow.is_empty() {
+            self.release(now);
+        }
+    }
+
+    pub(crate) fn heartbeat(&mut self, now: Now) {
+        let every = self.config.settings.heartbeat;
+        let mut pings = Vec::new();
+        for (peer, link) in self.peers.links_mut() {
+            if now.mono.since(link.pinged.1) >= every {
+                link.pinged = (link.pinged.0 + 1, now.mono);
+                pings.push((peer, link.id, link.pinged.0));
+            }
+        }
+        for (peer, link, number) in pings {
+            self.send(peer, link, PeerMessage::Ping(number));
+        }
+    }
+
+    /// How the group looks now. Stale ends when all is here that some peer had when it said hello.
+    pub(crate) fn health_now(&mut self) -> Health {
+        let mut stale = self.health.stale;
+        if stale {
+            let met = |link: &Link| link.had.as_ref().is_some_and(|had| self.ledger.durable.covers_all(had));
+            if self.peers.links().any(|(_, link)| met(link)) {
+                stale = false;
+                self.report(Report::NotStaleAnyMore);
+            }
+        }
+        let mut replicas = vec![Standing::Down; usize::from(self.config.replicas)];
+        replicas[usize::from(self.config.own.0)] = Standing::Own;
+        for (peer, link) in self.peers.links() {
+            let standing = if link.in_sync_since.is_some() { Standing::InSync } else { Standing::CatchingUp };
+            replicas[usize::from(peer.0)] = standing;
+        }
+        Health { stale, replicas }
+    }
+
+    pub(crate) fn send(&mut self, peer: ReplicaId, link: LinkId, message: PeerMessage) {
+        self.outputs.push_back(Output::Send(peer, link, message));
+    }
+
+    /// To everybody who has said hello.
+    pub(crate) fn send_to_all(&mut self, message: &PeerMessage) {
+        for (peer, link) in self.peers.links().filter(|(_, link)| link.said_hello()) {
+            self.outputs.push_back(Output::Send(peer, link.id, message.clone()));
+        }
+    }
+
+    /// Time after which an unanswered pull is given up.
+    pub(crate) const PULL_PATIENCE: Duration = Duration::from_secs(3);
+}
+
+/// Sends own facts on a link, and counts them as in flight.
+fn push(outputs: &mut std::collections::VecDeque<Output>, peer: ReplicaId, link: &mut Link, facts: Vec<Arc<Fact>>) {
+    let size: usize = facts.iter().map(|fact| fact.bytes().len()).sum();
+    let Some(last) = facts.last() else { return };
+    link.pushed = last.position.seq;
+    link.in_flight.push_back((link.pushed, size));
+    link.in_flight_bytes += size;
+    outputs.push_back(Output::Send(peer, link.id, PeerMessage::Push(facts)));
+}

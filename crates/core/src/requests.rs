@@ -1,0 +1,283 @@
+//! What clients ask, in the order in which each connection asks it.
+
+use lastword_facts::fact::Message;
+use lastword_facts::ids::{Key, Order};
+use lastword_facts::views::Query;
+use lastword_facts::{Body, limits};
+use regex::Regex;
+
+use crate::Core;
+use crate::io::{Answer, ConnectionId, Output, Receiver, Refusal, Request, Tag};
+use crate::jobs::Job;
+use crate::keys::{Known, Lookup};
+use crate::release::{Login, Reply, SentDraft};
+use crate::time::Now;
+
+/// Names that are looked at in one step of a `list`.
+const NAMES_A_STEP: usize = 2000;
+/// Lists under way at a time.
+const LISTS: usize = 256;
+/// Jobs under way at a time, over all connections.
+const JOBS: usize = 20_000;
+
+/// A `list` under way: a step at a time, so that a million names keep nobody waiting.
+pub(crate) struct ListScan {
+    connection: ConnectionId,
+    tag: Tag,
+    pattern: Regex,
+    limit: usize,
+    after: Option<Box<str>>,
+    names: Vec<String>,
+}
+
+impl Core {
+    pub(crate) fn on_closed(&mut self, connection: ConnectionId) {
+        self.connections.close(connection);
+        self.lists.retain(|list| list.connection != connection);
+    }
+
+    pub(crate) fn on_request(&mut self, now: Now, id: ConnectionId, tag: Tag, request: Request) {
+        let queue_limit = self.config.settings.queued_requests;
+        let Some(connection) = self.connections.of(id) else { return };
+        // What only tells that this replica is alive goes before everything.
+        if connection.busy && !matches!(request, Request::Ping | Request::Status) {
+            if connection.queue.len() >= queue_limit {
+                return self.answer(id, tag, Err(Refusal::TooMany { retry_ms: 100 }));
+            }
+            connection.queue.push_back((tag, request));
+            return;
+        }
+        self.carry_out(now, id, tag, request);
+    }
+
+    /// A request is done that those after it waited for.
+    pub(crate) fn go_on(&mut self, now: Now, id: ConnectionId) {
+        if let Some(connection) = self.connections.of(id) {
+            connection.busy = false;
+        }
+        while let Some(connection) = self.connections.of(id)
+            && !connection.busy
+            && let Some((tag, request)) = connection.queue.pop_front()
+        {
+            self.carry_out(now, id, tag, request);
+        }
+    }
+
+    /// Those after this request wait until [`Core::go_on`].
+    pub(crate) fn wait(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.of(id) {
+            connection.busy = true;
+        }
+    }
+
+    fn carry_out(&mut self, now: Now, id: ConnectionId, tag: Tag, request: Request) {
+        if let Err(refusal) = self.try_to(now, id, tag, request) {
+            self.answer(id, tag, Err(refusal));
+        }
+    }
+
+    /// Carries a request out, or begins to. The answer comes later, unless it is refused at once.
+    fn try_to(&mut self, now: Now, id: ConnectionId, tag: Tag, request: Request) -> Result<(), Refusal> {
+        match request {
+            Request::Ping => self.answer(id, tag, Ok(Answer::Nothing)),
+            Request::Status => self.status(id, tag),
+            Request::Create { name, password, key } => self.create(id, tag, name, password, key)?,
+            Request::Login { name, password } => self.log_in(id, tag, name, password)?,
+            Request::Resume { token, seen } => self.resume(id, tag, token, seen)?,
+            Request::List { pattern, limit, after } => self.list(id, tag, pattern, limit, after)?,
+            Request::Logout { key } => self.log_out(now, id, tag, key)?,
+            Request::Delete { key } => self.delete(now, id, tag, key)?,
+            Request::Password { old, new, key } => self.change_password(now, id, tag, old, new, key)?,
+            Request::Send { to, text, key } => self.send_message(now, id, tag, to, text, key)?,
+            Request::Pending { limit, after } => {
+                let account = self.logged_in(id)?.account;
+                self.room_for_jobs()?;
+                self.query(Job::Outbox { connection: id, tag }, Query::Outbox { account, after, limit });
+            }
+            Request::Listen => {
+                self.logged_in(id)?;
+                self.room_for_jobs()?;
+                self.on_listen(id, tag);
+            }
+            Request::Delivered { upto } => {
+                self.logged_in(id)?;
+                self.on_delivered(now, id, tag, upto);
+            }
+            Request::History { with, limit, before } => self.history(id, tag, &with, limit, before)?,
+        }
+        Ok(())
+    }
+
+    pub(crate) fn logged_in(&self, id: ConnectionId) -> Result<Login, Refusal> {
+        self.connections.login(id).ok_or(Refusal::NotLoggedIn)
+    }
+
+    /// Whether something new may be taken in.
+    pub(crate) fn room_for_facts(&self) -> Result<(), Refusal> {
+        if !self.disk_has_room {
+            return Err(Refusal::StorageFull);
+        }
+        if self.waiting.own >= self.config.settings.in_flight {
+            return Err(Refusal::TooMany { retry_ms: 100 });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn room_for_jobs(&self) -> Result<(), Refusal> {
+        if self.jobs.len() >= JOBS { Err(Refusal::TooMany { retry_ms: 100 }) } else { Ok(()) }
+    }
+
+    fn status(&mut self, id: ConnectionId, tag: Tag) {
+        let name = self.connections.login(id).map(|login| self.directory.called(login.account).to_string());
+        self.answer(id, tag, Ok(Answer::Status { name, health: self.health.clone() }));
+    }
+
+    fn send_message(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        tag: Tag,
+        to: Receiver,
+        text: String,
+        key: Key,
+    ) -> Result<(), Refusal> {
+        let author = self.logged_in(id)?.account;
+        if text.len() > limits::TEXT_BYTES {
+            return Err(Refusal::TooLong("A message has at most 16,384 bytes of text (UTF-8)."));
+        }
+        if text.is_empty() {
+            return Err(Refusal::BadRequest("A message has at least one character of text."));
+        }
+        match self.keys.lookup(author, key) {
+            Lookup::Known(known) => self.send_if_new(now, id, tag, to, text, key, Some(known)),
+            Lookup::New => self.send_if_new(now, id, tag, to, text, key, None),
+            Lookup::Unsure => {
+                self.room_for_jobs()?;
+                self.wait(id);
+                let job = Job::KnownMessage { connection: id, tag, to, text, key };
+                self.query(job, Query::Known { author, key });
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on with a `send`, now that it is clear what is known of its key.
+    #[expect(clippy::too_many_arguments, reason = "they are the fields of one request")]
+    pub(crate) fn send_if_new(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        tag: Tag,
+        to: Receiver,
+        text: String,
+        key: Key,
+        known: Option<Known>,
+    ) {
+        let Some(Login { account: author, .. }) = self.connections.login(id) else { return };
+        // What the views did not know may have come while they were asked.
+        let known = match self.keys.lookup(author, key) {
+            Lookup::Known(known) => Some(known),
+            _ => known,
+        };
+        if let Some(known) = known {
+            let reply = Reply::Sent(id, tag, SentDraft { key, known });
+            return self.answer_again(now, known.position, known.index, reply);
+        }
+        let found = match &to {
+            Receiver::Name(name) => self.directory.resolve(name),
+            Receiver::Account(account) => self.directory.living(*account).map(|_| *account),
+        };
+        let Some(to) = found else {
+            return self.answer(id, tag, Err(Refusal::NoSuchUser("The recipient user does not exist.")));
+        };
+        if let Err(refusal) = self.room_for_facts() {
+            return self.answer(id, tag, Err(refusal));
+        }
+        let at_ms = now.wall_ms();
+        let fact = self.ledger.make(now, author, Some(key), Body::Message(Message { to, text, at_ms }));
+        let known = Known { position: fact.position, index: self.ledger.end, stamp: fact.stamp, to, at_ms };
+        self.admit(now, &fact, Some(Reply::Sent(id, tag, SentDraft { key, known })));
+    }
+
+    fn history(
+        &mut self,
+        id: ConnectionId,
+        tag: Tag,
+        with: &str,
+        limit: u32,
+        before: Option<Order>,
+    ) -> Result<(), Refusal> {
+        let one = self.logged_in(id)?.account;
+        let other = self.directory.resolve(with).ok_or(Refusal::NoSuchUser("There is no user of that name."))?;
+        self.room_for_jobs()?;
+        self.query(Job::History { connection: id, tag }, Query::History { one, other, before, limit });
+        Ok(())
+    }
+
+    fn list(
+        &mut self,
+        id: ConnectionId,
+        tag: Tag,
+        pattern: Regex,
+        limit: u32,
+        after: Option<String>,
+    ) -> Result<(), Refusal> {
+        if self.lists.len() >= LISTS {
+            return Err(Refusal::TooMany { retry_ms: 200 });
+        }
+        // Names that differ in case, or in what a split added, stand at one place.
+        let after = after.map(|after| crate::directory::fold(base(&after)));
+        let limit = limit as usize;
+        self.lists.push_back(ListScan { connection: id, tag, pattern, limit, after, names: Vec::new() });
+        self.go_on_listing();
+        Ok(())
+    }
+
+    /// Takes the oldest `list` a step further.
+    pub(crate) fn go_on_listing(&mut self) {
+        let Some(mut list) = self.lists.pop_front() else { return };
+        let mut more = false;
+        let mut last = None;
+        for (looked_at, (folded, name)) in self.directory.names_after(list.after.as_deref()).enumerate() {
+            // What stands at one place is looked at together.
+            if last.is_some_and(|last| last != folded) && (looked_at >= NAMES_A_STEP || list.names.len() > list.limit) {
+                more = true;
+                break;
+            }
+            last = Some(folded);
+            if list.pattern.is_match(&name) {
+                list.names.push(name.to_string());
+            }
+        }
+        if more && list.names.len() <= list.limit {
+            list.after = last.map(Into::into);
+            self.lists.push_back(list);
+            return;
+        }
+        let mut count = list.names.len().min(list.limit);
+        while count > 0
+            && count < list.names.len()
+            && base(&list.names[count]).eq_ignore_ascii_case(base(&list.names[count - 1]))
+        {
+            count += 1;
+        }
+        let more = list.names.len() > count;
+        list.names.truncate(count);
+        self.answer_read(list.connection, list.tag, Answer::Names { names: list.names, more });
+    }
+
+    pub(crate) fn check(&mut self, job: Job, password: crate::io::Password, hashes: Vec<String>) {
+        let id = self.jobs.begin(job);
+        self.outputs.push_back(Output::Check(id, password, hashes));
+    }
+
+    pub(crate) fn hash(&mut self, job: Job, password: crate::io::Password) {
+        let id = self.jobs.begin(job);
+        self.outputs.push_back(Output::Hash(id, password));
+    }
+}
+
+/// A name without what a split added to it.
+fn base(name: &str) -> &str {
+    name.split('~').next().unwrap_or(name)
+}
