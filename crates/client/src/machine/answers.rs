@@ -1,0 +1,210 @@
+//! What a replica said, and what it means for the list of deeds.
+
+use std::time::Duration;
+
+use lastword_protocol::answer::{Done, Message};
+use lastword_protocol::event::CloseReason;
+use lastword_protocol::line::Reply;
+use lastword_protocol::{Code, Op, Refusal, RequestId, ServerLine, event};
+
+use super::Machine;
+use super::deeds::Deed;
+use super::io::{CommandId, Output};
+use super::link::What;
+use super::session::Session;
+use super::shown::Verdict;
+use crate::event::{Event, LogoutReason};
+
+/// How often a deed is tried again that a replica refused for now.
+const RETRIES: u32 = 5;
+
+/// How long to wait where a server says `too_many`, and perhaps for how long.
+pub(super) fn retry_after(retry_ms: Option<u64>) -> Duration {
+    Duration::from_millis(retry_ms.unwrap_or(500).min(60_000))
+}
+
+/// Reads the `ok` object that belongs to the operation.
+fn read(op: &Op, reply: Reply) -> Result<Done, Refusal> {
+    Ok(match op {
+        Op::Hello { .. } => Done::Hello(reply.read()?),
+        Op::Create { .. } => Done::Create(reply.read()?),
+        Op::Login { .. } | Op::Resume { .. } => Done::Login(reply.read()?),
+        Op::Logout { .. } | Op::Delete { .. } | Op::Password { .. } => Done::Stored(reply.read()?),
+        Op::Status => Done::Status(reply.read()?),
+        Op::List { .. } => Done::List(reply.read()?),
+        Op::Send { .. } => Done::Send(reply.read()?),
+        Op::Pending { .. } => Done::Pending(reply.read()?),
+        Op::Listen => Done::Listen(reply.read()?),
+        Op::History { .. } => Done::History(reply.read()?),
+        Op::Delivered { .. } | Op::Ping => Done::Nothing(reply.read()?),
+    })
+}
+
+/// On how many disks it is, of how many; `None` where nothing was changed.
+fn copies(done: &Done) -> Option<(u32, u32)> {
+    match done {
+        Done::Create(created) => Some((created.stored, created.of)),
+        Done::Stored(stored) => Some((stored.stored, stored.of)),
+        Done::Send(sent) => Some((sent.stored, sent.of)),
+        _ => None,
+    }
+}
+
+impl Machine {
+    pub(super) fn on_line(&mut self, r: usize, line: ServerLine) {
+        let now = self.now;
+        let Some(connection) = self.links[r].connection() else { return };
+        connection.on_heard(now);
+        match line {
+            ServerLine::Event(event) => self.on_event(r, event),
+            ServerLine::Reply(reply) => {
+                // Without an id: the server could not read something. Nothing of ours is like that.
+                let Some(RequestId::Number(id)) = reply.id else { return };
+                if let Some(what) = connection.on_answer(id) {
+                    self.on_reply(r, what, reply);
+                }
+            }
+        }
+    }
+
+    fn on_reply(&mut self, r: usize, what: What, reply: Reply) {
+        match what {
+            What::Hello => self.on_hello(r, reply),
+            What::Resume { leader } => self.on_resumed(r, leader, reply.read()),
+            What::Again => self.on_logged_in_again(r, reply.read()),
+            What::Deed { number, .. } => self.on_deed_answered(r, number, reply),
+            What::Listen if reply.result.as_ref().is_err_and(|refusal| refusal.code != Code::NotLoggedIn) => {
+                self.close(r);
+            }
+            What::Listen | What::Ping | What::Delivered => {}
+        }
+    }
+
+    fn on_hello(&mut self, r: usize, reply: Reply) {
+        let Ok(hello) = reply.read::<lastword_protocol::answer::Hello>() else { return self.close(r) };
+        self.links[r].name = Some(hello.replica);
+        self.links[r].failures = 0;
+        if let Some(connection) = self.links[r].connection() {
+            connection.live = true;
+        }
+        if self.leadership.leader.is_some() {
+            self.resume_follower(r);
+        }
+    }
+
+    fn on_event(&mut self, r: usize, event: event::Event) {
+        match event {
+            event::Event::Message(message) => self.on_message(r, message),
+            event::Event::Receipt(receipt) => self.tell(Event::Receipt(receipt)),
+            event::Event::Replicas { replicas, stale } if self.leadership.leader == Some(r) => {
+                self.tell(Event::Replicas { replicas, stale });
+            }
+            event::Event::Closed { reason: CloseReason::Deleted } => self.on_session_closed(r, LogoutReason::Deleted),
+            event::Event::Closed { reason: CloseReason::LoggedOut } => {
+                self.on_session_closed(r, LogoutReason::LoggedOut);
+            }
+            event::Event::Closed { .. } => self.close(r),
+            event::Event::Replicas { .. } | event::Event::Unknown => {}
+        }
+    }
+
+    fn on_message(&mut self, r: usize, message: Message) {
+        let Some(connection) = self.links[r].connection().filter(|connection| !connection.inbox.deaf) else { return };
+        match self.stream.on_message(&message) {
+            Verdict::NoRoom => connection.inbox.deaf = true,
+            Verdict::Known(number) => connection.inbox.push(number, message.pos),
+            Verdict::New(number) => {
+                self.seen = Some(message.seen.clone());
+                connection.inbox.push(number, message.pos.clone());
+                self.outputs.push_back(Output::Event { number, event: Event::Message(message) });
+            }
+        }
+    }
+
+    fn on_deed_answered(&mut self, r: usize, number: u64, reply: Reply) {
+        let Some(deed) = self.deeds.deed(number) else { return }; // Its time was up.
+        match read(&deed.op, reply) {
+            Ok(done) => self.on_deed_done(r, number, done),
+            Err(refusal) => self.on_deed_refused(r, number, refusal),
+        }
+    }
+
+    fn on_deed_done(&mut self, r: usize, number: u64, done: Done) {
+        if let Done::Send(sent) = &done {
+            self.seen = Some(sent.seen.clone());
+            let command = self.settle(r, number, &done);
+            return self.done(command, Ok(done));
+        }
+        let Some(op) = self.deeds.deed(number).map(|deed| deed.op.clone()) else { return };
+        let command = self.settle(r, number, &done);
+        match (&done, op) {
+            (Done::Create(created), Op::Create { password, .. }) => {
+                let (account, name, token) = (&created.account, created.name.clone(), created.token.clone());
+                self.open_session(r, number, Session::new(account.clone(), name, password, token));
+            }
+            (Done::Login(answer), Op::Login { name, password }) => {
+                let token = answer.token.clone().unwrap_or_default();
+                self.open_session(r, number, Session::new(answer.account.clone(), name, password, token));
+            }
+            (_, Op::Logout { .. } | Op::Delete { .. }) => self.on_session_ended_here(r),
+            (_, op) => {
+                if let Some(session) = &mut self.session {
+                    session.on_done(op);
+                }
+            }
+        }
+        self.done(command, Ok(done));
+    }
+
+    /// Takes an answered deed out of the list, or keeps it for the next replica. Gives back whom to
+    /// answer.
+    fn settle(&mut self, r: usize, number: u64, done: &Done) -> Option<CommandId> {
+        let to_account = if let Done::Send(sent) = done { Some(sent.to_account.clone()) } else { None };
+        match copies(done) {
+            Some((stored, of)) if stored < of => return self.deeds.keep(number, r, to_account),
+            Some(_) => self.deeds.cover(r),
+            None => {}
+        }
+        self.deeds.remove(number).and_then(|deed| deed.command)
+    }
+
+    fn on_deed_refused(&mut self, r: usize, number: u64, refusal: Refusal) {
+        let has_session = self.has_session();
+        let Some(deed) = self.deeds.deed(number) else { return };
+        match refusal.code {
+            // Another replica may have room, or be able to.
+            Code::Unavailable | Code::StorageFull => {
+                deed.refused_by.insert(r);
+                let refused_by = deed.refused_by.clone();
+                if self.move_on(|other| refused_by.contains(&other)) {
+                    return;
+                }
+            }
+            Code::TooMany if deed.retries < RETRIES => {
+                return self.deeds.wait(number, self.now + retry_after(refusal.retry_ms));
+            }
+            // It was carried out by a replica that is gone, and the news came here before us.
+            Code::NotLoggedIn | Code::NoSuchUser | Code::WrongLogin if is_ending(deed) && deed.sent_before => {
+                self.deed_was_done(number);
+                return self.end_session(None);
+            }
+            Code::NotLoggedIn if has_session && deed.retries < RETRIES && needs_login(&deed.op) => {
+                return self.log_in_again_at(number);
+            }
+            _ => {}
+        }
+        let Some(deed) = self.deeds.remove(number) else { return };
+        if deed.command.is_none() && matches!(deed.op, Op::Create { .. }) && has_session {
+            return self.on_session_refused(r);
+        }
+        self.done(deed.command, Err(refusal.into()));
+    }
+}
+
+fn is_ending(deed: &Deed) -> bool {
+    matches!(deed.op, Op::Logout { .. } | Op::Delete { .. })
+}
+
+fn needs_login(op: &Op) -> bool {
+    !matches!(op, Op::Create { .. } | Op::Login { .. })
+}

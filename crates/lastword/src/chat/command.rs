@@ -1,0 +1,251 @@
+//! What a line says.
+
+/// What is shown by `help`, one a line.
+pub(super) const HELP: [&str; 13] = [
+    "create NAME [PASSWORD]   make an account, and log in to it",
+    "login NAME [PASSWORD]    log in; what waits for you is shown",
+    "logout                   log out, everywhere",
+    "delete                   delete your account, and what was not delivered from and to it",
+    "password [OLD NEW]       change your password",
+    "status                   who you are, and how the replicas are",
+    "list [REGEX]             the names that match, or all",
+    "send NAME TEXT           send a message",
+    "list_pending             what you sent and was not delivered yet",
+    "history NAME [N]         the last N messages (20) between you and NAME",
+    "help                     this list",
+    "quit                     end; so do Ctrl-D and the end of the input",
+    "Messages to you are shown as they come, as NAME: TEXT.",
+];
+
+/// The commands' names.
+pub(super) const NAMES: [&str; 12] = [
+    "create",
+    "login",
+    "logout",
+    "delete",
+    "password",
+    "status",
+    "list",
+    "send",
+    "list_pending",
+    "history",
+    "help",
+    "quit",
+];
+
+/// How many messages `history` shows if no number is given.
+const HISTORY: u32 = 20;
+
+/// What a line says.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+pub(super) enum Command {
+    Create { name: String, password: Option<String> },
+    Login { name: String, password: Option<String> },
+    Logout,
+    Delete,
+    Password(Option<Change>),
+    Status,
+    List { pattern: String },
+    Send { to: String, text: String },
+    ListPending,
+    History { with: String, count: u32 },
+    Help,
+    Quit,
+}
+
+/// A new password for an old one.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+pub(super) struct Change {
+    pub old: String,
+    pub new: String,
+}
+
+/// Whether a line may hold a password.
+pub(super) fn is_secret(line: &str) -> bool {
+    matches!(word(line).0, "create" | "login" | "password")
+}
+
+/// The first word, and what follows it, less one blank.
+fn word(line: &str) -> (&str, &str) {
+    let line = line.trim_start();
+    line.split_once(char::is_whitespace).unwrap_or((line, ""))
+}
+
+/// Reads a line; `None` if it is blank.
+///
+/// # Errors
+/// What is wrong with it, in a sentence.
+pub(super) fn parse(line: &str) -> Result<Option<Command>, String> {
+    let line = line.trim_end_matches(['\n', '\r']);
+    let (name, rest) = word(line);
+    let nothing_more = |command: Command| match rest.trim() {
+        "" => Ok(Some(command)),
+        more => Err(format!("`{name}` takes nothing more: what is `{more}`?")),
+    };
+    match name {
+        "" => Ok(None),
+        "create" => with_password(name, rest, |name, password| Command::Create { name, password }),
+        "login" => with_password(name, rest, |name, password| Command::Login { name, password }),
+        "logout" => nothing_more(Command::Logout),
+        "delete" => nothing_more(Command::Delete),
+        "password" => change(rest),
+        "status" => nothing_more(Command::Status),
+        "list" => Ok(Some(Command::List { pattern: rest.trim().into() })),
+        "send" => send(rest),
+        "list_pending" => nothing_more(Command::ListPending),
+        "history" => history(rest),
+        "help" => nothing_more(Command::Help),
+        "quit" | "exit" => nothing_more(Command::Quit),
+        unknown => Err(unknown_command(unknown)),
+    }
+}
+
+/// `NAME [PASSWORD]`: the password is all the rest of the line, so that it can have blanks inside.
+fn with_password(
+    command: &str,
+    rest: &str,
+    make: fn(String, Option<String>) -> Command,
+) -> Result<Option<Command>, String> {
+    let (name, password) = word(rest);
+    if name.is_empty() {
+        return Err(format!("`{command}` needs a name: {command} NAME [PASSWORD]"));
+    }
+    let password = Some(password.trim()).filter(|password| !password.is_empty());
+    Ok(Some(make(name.into(), password.map(Into::into))))
+}
+
+fn change(rest: &str) -> Result<Option<Command>, String> {
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    match words[..] {
+        [] => Ok(Some(Command::Password(None))),
+        [old, new] => Ok(Some(Command::Password(Some(Change { old: old.into(), new: new.into() })))),
+        _ => Err("`password` needs the old one and the new one: password [OLD NEW]".into()),
+    }
+}
+
+fn send(rest: &str) -> Result<Option<Command>, String> {
+    let (to, text) = word(rest);
+    if to.is_empty() || text.trim().is_empty() {
+        return Err("`send` needs a name and a text: send NAME TEXT".into());
+    }
+    Ok(Some(Command::Send { to: to.into(), text: text.into() }))
+}
+
+fn history(rest: &str) -> Result<Option<Command>, String> {
+    const FORM: &str = "`history` needs a name, and takes a number from 1: history NAME [N]";
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    let (with, count) = match words[..] {
+        [with] => (with, HISTORY),
+        [with, count] => (with, count.parse().ok().filter(|count| *count > 0).ok_or(FORM)?),
+        _ => return Err(FORM.into()),
+    };
+    Ok(Some(Command::History { with: with.into(), count }))
+}
+
+fn unknown_command(unknown: &str) -> String {
+    let nearest = NAMES.iter().map(|name| (distance(unknown, name), name)).min();
+    match nearest {
+        Some((distance, name)) if distance <= 2 && distance < name.len().min(unknown.len()) => {
+            format!("There is no command `{unknown}`: did you mean `{name}`?")
+        }
+        _ => format!("There is no command `{unknown}`: `help` shows all there are."),
+    }
+}
+
+/// How many letters must be put in, left out, changed, or swapped with the next to make one word the
+/// other (optimal string alignment).
+fn distance(from: &str, to: &str) -> usize {
+    let (from, to): (Vec<char>, Vec<char>) = (from.chars().take(32).collect(), to.chars().collect());
+    let mut rows = vec![(0..=to.len()).collect::<Vec<usize>>()];
+    for i in 1..=from.len() {
+        let mut row = vec![i];
+        for j in 1..=to.len() {
+            let change = rows[i - 1][j - 1] + usize::from(from[i - 1] != to[j - 1]);
+            let mut least = change.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1] {
+                least = least.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(least);
+        }
+        rows.push(row);
+    }
+    rows[from.len()][to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Command {
+        parse(line).unwrap().unwrap()
+    }
+
+    #[test]
+    fn every_command_is_read() {
+        let (name, password) = (String::from("ann"), Some(String::from("pw")));
+        assert_eq!(read("create ann pw"), Command::Create { name: name.clone(), password: password.clone() });
+        assert_eq!(read("  login  ann"), read("login ann"));
+        assert_eq!(read("login ann"), Command::Login { name: name.clone(), password: None });
+        assert_eq!(
+            read("login ann correct horse \r\n"),
+            Command::Login { name: name.clone(), password: Some("correct horse".into()) }
+        );
+        assert_eq!(read("logout\n"), Command::Logout);
+        assert_eq!(read("delete"), Command::Delete);
+        assert_eq!(read("password"), Command::Password(None));
+        assert_eq!(read("password a b"), Command::Password(Some(Change { old: "a".into(), new: "b".into() })));
+        assert_eq!(read("status "), Command::Status);
+        assert_eq!(read("list"), Command::List { pattern: String::new() });
+        assert_eq!(read("list a.*b c"), Command::List { pattern: "a.*b c".into() });
+        assert_eq!(read("list_pending"), Command::ListPending);
+        assert_eq!(read("history ann"), Command::History { with: name.clone(), count: 20 });
+        assert_eq!(read("history ann 3"), Command::History { with: name, count: 3 });
+        assert_eq!((read("help"), read("quit")), (Command::Help, Command::Quit));
+        assert!(parse(" \n").unwrap().is_none());
+    }
+
+    #[test]
+    fn the_text_of_a_message_is_the_rest_of_the_line_as_it_is() {
+        assert_eq!(read("send bob  two  blanks "), Command::Send { to: "bob".into(), text: " two  blanks ".into() });
+        assert_eq!(read("send bob \"quoted\"\n"), Command::Send { to: "bob".into(), text: "\"quoted\"".into() });
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (line, words) in [
+            ("create", "create NAME [PASSWORD]"),
+            ("send", "send NAME TEXT"),
+            ("send bob", "send NAME TEXT"),
+            ("send bob  ", "send NAME TEXT"),
+            ("history", "history NAME [N]"),
+            ("history bob x", "history NAME [N]"),
+            ("history bob 0", "history NAME [N]"),
+            ("logout now", "what is `now`"),
+            ("password one", "password [OLD NEW]"),
+            ("sned bob hi", "did you mean `send`?"),
+            ("Login ann", "did you mean `login`?"),
+            ("list_pnding", "did you mean `list_pending`?"),
+            ("hello everybody", "did you mean `help`?"),
+            ("thanks everybody", "`help` shows all"),
+            ("x", "`help` shows all"),
+        ] {
+            let wrong = parse(line).unwrap_err();
+            assert!(wrong.contains(words), "{line}: {wrong}");
+        }
+    }
+
+    #[test]
+    fn help_names_every_command() {
+        for name in NAMES {
+            assert!(HELP.iter().any(|line| line.split(' ').next() == Some(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn lines_with_passwords_are_known() {
+        assert!(is_secret(" login ann pw") && is_secret("password a b") && is_secret("create a b"));
+        assert!(!is_secret("send login x"));
+    }
+}

@@ -1,0 +1,60 @@
+//! `lastword chat`: the line client.
+//!
+//! * `addresses`: which replicas.
+//! * `command`: what a line says; `wording`: what is said back; `escape`: what must not reach a terminal.
+//! * `conversation`: carries commands out through the client library, and says what happens.
+//! * `pipe` and `terminal`: where lines come from; `output`: where they go.
+
+mod addresses;
+mod command;
+mod conversation;
+mod escape;
+mod names;
+mod output;
+mod pipe;
+mod terminal;
+mod wording;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory};
+
+pub(crate) use output::complain;
+
+/// Arguments of `lastword chat`.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The replicas, in the order of preference: `HOST PORT HOST PORT …` or `HOST:PORT,HOST:PORT,…`.
+    /// Without any: the three that `lastword local` starts.
+    #[arg(value_name = "HOST PORT")]
+    replicas: Vec<String>,
+}
+
+/// Chats until the end of the input. The exit code says whether every command was carried out (at a
+/// terminal: whether it came to commands at all).
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let replicas = match addresses::parse(&arguments.replicas) {
+        Ok(replicas) => replicas,
+        Err(wrong) => bad_arguments(wrong),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let at_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let all_done = runtime.block_on(async {
+        let (client, events) = lastword_client::Client::connect(replicas)?;
+        if at_terminal { terminal::run(client, events).await } else { pipe::run(client, events).await }
+    });
+    // A thread may still wait for a line that nobody will type.
+    runtime.shutdown_timeout(Duration::ZERO);
+    Ok(if all_done? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Says what is wrong with the arguments, as clap would, and exits with 2.
+fn bad_arguments(wrong: String) -> ! {
+    let mut program = crate::Cli::command();
+    program.build();
+    let chat = program.find_subcommand_mut("chat").expect("this is run by it");
+    chat.error(ErrorKind::ValueValidation, wrong).exit()
+}

@@ -1,0 +1,43 @@
+//! Where everything that is said goes out: the one place that prints.
+
+#![allow(clippy::print_stderr, reason = "this module is where the program prints")]
+
+use std::io::Write as _;
+
+use rustyline::ExternalPrinter;
+
+use super::escape;
+
+/// Where lines go.
+pub(super) enum Output {
+    /// Standard output, each line after `> `, as in the original.
+    Pipe,
+    /// Above the prompt.
+    Terminal(Box<dyn ExternalPrinter + Send>),
+}
+
+impl Output {
+    /// Shows one thing that happened. What others wrote is made harmless here.
+    ///
+    /// # Errors
+    /// Nobody reads any more.
+    pub fn say(&mut self, text: &str) -> std::io::Result<()> {
+        let lines = escape::lines(text);
+        match self {
+            Self::Pipe => {
+                let mut out = std::io::stdout().lock();
+                for line in lines {
+                    writeln!(out, "> {line}")?;
+                }
+                out.flush()
+            }
+            // Indented, so that a second line can't look like somebody else's first.
+            Self::Terminal(printer) => printer.print(lines.join("\n    ") + "\n").map_err(std::io::Error::other),
+        }
+    }
+}
+
+/// Says on standard error why the program ends.
+pub(crate) fn complain(error: &anyhow::Error) {
+    eprintln!("lastword: {error:#}");
+}
