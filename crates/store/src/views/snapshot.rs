@@ -1,0 +1,55 @@
+//! What the core holds in memory when it starts.
+
+use lastword_facts::VersionVector;
+use lastword_facts::ids::{Incarnation, Key, Position, Seq};
+use lastword_facts::views::{AccountRecord, Snapshot};
+
+use super::Views;
+use crate::error::StoreError;
+use crate::sql::Whole;
+
+impl Views {
+    /// What the core holds in memory: all accounts, and the keys drawn from a time on (in milliseconds
+    /// since 1970), at most so many. [`Snapshot::alone`] is for the log to say.
+    ///
+    /// # Errors
+    /// The views can't be read.
+    pub fn snapshot(&self, keys_from_ms: u64, limit: u32) -> Result<Snapshot, StoreError> {
+        let from = Key(u128::from(keys_from_ms) << 80);
+        let recent = self.latest_keys(from, limit)?;
+        // With as many as fit, those before the oldest of them are not known.
+        let keys_from = match recent.last() {
+            Some(oldest) if recent.len() >= limit as usize => oldest.key,
+            _ => from,
+        };
+        Ok(Snapshot {
+            index: self.stand,
+            vector: self.vector.clone(),
+            stamp: self.stamp,
+            accounts: self.accounts()?,
+            recent,
+            keys_from: Some(keys_from),
+            alone: false,
+        })
+    }
+
+    fn accounts(&self) -> Result<Vec<AccountRecord>, StoreError> {
+        let mut statement = self.connection.prepare("SELECT record FROM accounts")?;
+        let mut rows = statement.query([])?;
+        let mut accounts = Vec::new();
+        while let Some(row) = rows.next()? {
+            let bytes = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+            accounts.push(minicbor::decode(bytes)?);
+        }
+        Ok(accounts)
+    }
+
+    pub(super) fn load_vector(&self) -> Result<VersionVector, StoreError> {
+        let mut statement = self.connection.prepare("SELECT incarnation, seq FROM vector")?;
+        let rows = statement.query_map([], |row| {
+            let incarnation = Incarnation(row.get::<_, Whole>(0)?.0);
+            Ok(Position { incarnation, seq: Seq(row.get::<_, i64>(1)? as u64) })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<VersionVector>>()?)
+    }
+}
