@@ -56,8 +56,9 @@ impl Core {
         if password.0.len() > limits::PASSWORD_BYTES {
             return Err(Refusal::TooLong("A password has at most 1,024 bytes."));
         }
-        if password.0.len() < self.config.settings.password_bytes_min {
-            return Err(Refusal::BadPassword("This password is too short: it needs at least 4 characters."));
+        let min = self.config.settings.password_bytes_min;
+        if password.0.len() < min {
+            return Err(Refusal::ShortPassword { min });
         }
         Ok(())
     }
@@ -166,11 +167,14 @@ impl Core {
                 self.attempt(now, connection, tag, name, key, hash, token);
             }
             (Job::NewPassword { connection, tag, key }, Some(hash)) => {
-                if let Some(login) = self.connections.login(connection) {
-                    let body =
-                        Body::Password(lastword_facts::fact::Password { password: hash, keep: Some(login.token) });
-                    let fact = self.ledger.make(now, login.account, Some(key), body);
-                    self.admit(now, &fact, Some(Reply::Stored(connection, tag)));
+                match self.connections.login(connection) {
+                    None => self.answer(connection, tag, Err(Refusal::NotLoggedIn)),
+                    Some(login) => {
+                        let body =
+                            Body::Password(lastword_facts::fact::Password { password: hash, keep: Some(login.token) });
+                        let fact = self.ledger.make(now, login.account, Some(key), body);
+                        self.admit(now, &fact, Some(Reply::Stored(connection, tag)));
+                    }
                 }
                 self.go_on(now, connection);
             }

@@ -155,6 +155,10 @@ impl Directory {
         })
     }
 
+    pub(crate) fn all_living(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values().filter(|account| account.holds_since().is_some())
+    }
+
     fn owner(&self, folded: &str) -> Option<AccountId> {
         let claimants = self.names.get(folded)?;
         let holders = claimants.iter().filter_map(|&id| Some((self.accounts.get(&id)?.holds_since()?, id)));

@@ -305,6 +305,12 @@ pub enum Refusal {
     /// The password is not good, or not the right one.
     #[error("{0}")]
     BadPassword(&'static str),
+    /// A new password is too short.
+    #[error("This password is too short: it needs at least {min} characters.")]
+    ShortPassword {
+        /// The least, in bytes.
+        min: usize,
+    },
     /// Name and password, or the token, open nothing.
     #[error("Failed to login, please check username and/or password and try again.")]
     WrongLogin,
@@ -383,8 +389,6 @@ pub enum Report {
     OutOfSync(ReplicaId, Leave),
     /// This replica does not belong to the group: its list of the group is another one.
     WrongGroup(ReplicaId),
-    /// Another replica speaks a protocol that this one does not.
-    WrongVersion(ReplicaId, u32),
     /// A fact that can't be was kept and ignored.
     Ignored(lastword_facts::Position, &'static str),
     /// A fact of a newer version was kept, to be used once it is understood.

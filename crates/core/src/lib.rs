@@ -168,6 +168,11 @@ impl Core {
         self.outputs.push_back(Output::Apply(vec![Applied { index, position, stamp, change: Change::None }]));
     }
 
+    /// Every account that lives: what it is called, and the hash of its password.
+    pub fn accounts(&self) -> impl Iterator<Item = (AccountId, Arc<str>, &str)> {
+        self.directory.all_living().map(|account| (account.record.id, account.called.clone(), account.password_hash()))
+    }
+
     /// Takes an input.
     pub fn handle(&mut self, now: Now, input: Input) {
         self.flushed = false;

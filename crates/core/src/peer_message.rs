@@ -10,6 +10,9 @@ use lastword_facts::{Fact, VersionVector};
 use minicbor::decode::Error;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
+/// Why bytes are no message.
+pub use minicbor::decode::Error as DecodeError;
+
 /// The version of what replicas say to each other.
 pub const PEER_VERSION: u32 = 1;
 

@@ -173,7 +173,9 @@ impl Core {
         key: Key,
         known: Option<Known>,
     ) {
-        let Some(Login { account: author, .. }) = self.connections.login(id) else { return };
+        let Some(Login { account: author, .. }) = self.connections.login(id) else {
+            return self.answer(id, tag, Err(Refusal::NotLoggedIn));
+        };
         // What the views did not know may have come while they were asked.
         let known = match self.keys.lookup(author, key) {
             Lookup::Known(known) => Some(known),

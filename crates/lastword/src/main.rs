@@ -1,11 +1,21 @@
 //! Lastword: chat that keeps talking while servers die.
 
 mod chat;
+mod export;
+mod import;
+mod key;
+mod local;
+mod original;
+mod server;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// Chat that keeps talking while servers die.
+///
+/// For a first look: `lastword local` starts three servers on this machine, and `lastword chat`, in
+/// another terminal, talks to them.
 #[derive(Parser)]
 #[command(version, about, arg_required_else_help = true)]
 struct Cli {
@@ -15,13 +25,28 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Start three servers on this machine, for a first look.
+    Local(local::Arguments),
     /// Chat, at a terminal or in a pipe.
     Chat(chat::Arguments),
+    /// Run one server: one replica of a group.
+    Server(server::Arguments),
+    /// Make a cluster key, for a group on several machines.
+    Key(key::Arguments),
+    /// Bring accounts and messages of the original program into a stopped server's data.
+    Import(import::Arguments),
+    /// Write the accounts and pending messages of a stopped server as the original's files.
+    Export(export::Arguments),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Local(arguments) => local::run(&arguments),
         Command::Chat(arguments) => chat::run(&arguments),
+        Command::Server(arguments) => server::run(&arguments),
+        Command::Key(arguments) => key::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
     };
     done.unwrap_or_else(|error| {
         chat::complain(&error);

@@ -22,7 +22,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory};
 
-pub(crate) use output::complain;
+pub(crate) use output::{announce, complain};
 
 /// Arguments of `lastword chat`.
 #[derive(Args)]

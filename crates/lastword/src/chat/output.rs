@@ -1,6 +1,6 @@
 //! Where everything that is said goes out: the one place that prints.
 
-#![allow(clippy::print_stderr, reason = "this module is where the program prints")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "this module is where the program prints")]
 
 use std::io::Write as _;
 
@@ -35,6 +35,11 @@ impl Output {
             Self::Terminal(printer) => printer.print(lines.join("\n    ") + "\n").map_err(std::io::Error::other),
         }
     }
+}
+
+/// Says on standard output what a command has done.
+pub(crate) fn announce(text: &str) {
+    println!("{text}");
 }
 
 /// Says on standard error why the program ends.

@@ -1,0 +1,103 @@
+//! `lastword server`: one replica.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use lastword_server::{Address, ClusterKey, Options};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Arguments of `lastword server`.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Where to listen, as it stands in --group.
+    #[arg(value_name = "HOST", default_value = "127.0.0.1")]
+    host: String,
+    /// The port.
+    #[arg(value_name = "PORT", default_value_t = 65433)]
+    port: u16,
+    /// The whole group, this server among them: the same list, in the same order, on every replica.
+    /// Without it: a group of one.
+    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',')]
+    group: Vec<Address>,
+    /// Where the data is kept [default: data/HOST_PORT].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The cluster key, a file made by `lastword key`. Needed where the group is on several machines.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Client connections at a time.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    connections: u32,
+    /// Below so many free mebibytes on the disk nothing new is taken in.
+    #[arg(long, value_name = "MIB", default_value_t = 64)]
+    min_free: u64,
+}
+
+/// Runs a server until it is told to stop.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    start_log();
+    let listen = Address { host: arguments.host.clone(), port: arguments.port };
+    let data = arguments.data.clone().unwrap_or_else(|| default_data(&listen));
+    let mut options = Options::new(listen, data);
+    options.group.clone_from(&arguments.group);
+    options.connections = arguments.connections as usize;
+    options.free_bytes_min = arguments.min_free.saturating_mul(1024 * 1024);
+    options.key = arguments.key.as_deref().map(ClusterKey::read).transpose()?;
+    if options.listen.host.contains(':') && options.listen.host.parse::<std::net::Ipv6Addr>().is_err() {
+        bail!(
+            "`{}` is not a host: give HOST and PORT as two words, as in `lastword server 127.0.0.1 65433`",
+            options.listen.host
+        );
+    }
+    allow_many_files();
+    // One thread for the network, beside those of the core and the disks: enough, and the least to
+    // hand things over to.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("the machine refused a thread")?;
+    let served = runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let shutdown = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            tracing::info!("stopping");
+        };
+        lastword_server::run(options, shutdown, |_| {}).await.map_err(anyhow::Error::from)
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    served.map(|()| ExitCode::SUCCESS)
+}
+
+/// Where a server's data is kept if nothing is said: several in one folder keep out of each other's way.
+pub(crate) fn default_data(listen: &Address) -> PathBuf {
+    PathBuf::from("data").join(format!("{}_{}", listen.host.replace(':', "-"), listen.port))
+}
+
+/// Log lines on standard error: `LASTWORD_LOG=debug` says more, `LASTWORD_LOG=warn` less.
+pub(crate) fn start_log() {
+    let filter = EnvFilter::try_from_env("LASTWORD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}
+
+/// Every connection is an open file, and the usual limit is 1,024: as many as the system lets us.
+fn allow_many_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!("can't have more open files than usual: {error}");
+    }
+}

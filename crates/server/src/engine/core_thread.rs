@@ -1,0 +1,165 @@
+//! The core's thread: inputs in, outputs to where they belong.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+
+use lastword_core::io::{ConnectionId, LinkId, Output, ReplicaId};
+use lastword_core::{Core, Input};
+use tokio::sync::mpsc;
+
+use super::log_thread::ToLog;
+use super::outbox::{LinkOutbox, Outbox, ToClient, size_of, size_of_message};
+use super::start::Clock;
+use super::views_thread::ToViews;
+use super::{Engine, ToCore};
+use crate::group::Group;
+use crate::passwords::Passwords;
+
+/// Inputs that are handed in before the outputs are carried out.
+const BATCH: usize = 1024;
+
+pub(super) struct CoreThread {
+    core: Core,
+    clock: Clock,
+    group: Group,
+    engine: Engine,
+    to_log: Sender<ToLog>,
+    to_views: Sender<ToViews>,
+    /// Changes that the views have not taken in yet.
+    views_behind: Arc<AtomicU64>,
+    passwords: Passwords,
+    connections: HashMap<ConnectionId, Arc<Outbox>>,
+    links: HashMap<LinkId, (ReplicaId, Arc<LinkOutbox>)>,
+}
+
+impl CoreThread {
+    #[expect(clippy::too_many_arguments, reason = "it is where everything meets")]
+    pub(super) fn new(
+        core: Core,
+        clock: Clock,
+        group: Group,
+        engine: Engine,
+        to_log: Sender<ToLog>,
+        to_views: Sender<ToViews>,
+        views_behind: Arc<AtomicU64>,
+        passwords: Passwords,
+    ) -> Self {
+        let (connections, links) = (HashMap::new(), HashMap::new());
+        Self { core, clock, group, engine, to_log, to_views, views_behind, passwords, connections, links }
+    }
+
+    pub(super) fn run(mut self, mut inputs: mpsc::Receiver<ToCore>) {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return tracing::error!("the core can't start: {error}"),
+        };
+        let mut batch = Vec::with_capacity(BATCH);
+        self.core.handle(self.clock.now(), Input::Timer);
+        loop {
+            self.carry_out();
+            let wait = self.core.poll_timeout().map(|moment| self.clock.until(moment));
+            runtime.block_on(async {
+                let received = inputs.recv_many(&mut batch, BATCH);
+                match wait {
+                    // What is due already must not keep anybody at the door waiting.
+                    Some(wait) => drop(tokio::time::timeout(wait, received).await),
+                    None => drop(received.await),
+                }
+            });
+            // A process that was frozen finds a lot at its door: that goes before any timer.
+            let now = self.clock.now();
+            for input in batch.drain(..) {
+                match input {
+                    ToCore::Stop => return,
+                    ToCore::Input(input) => self.core.handle(now, input),
+                    ToCore::Open(connection, outbox) => {
+                        self.connections.insert(connection, outbox);
+                        self.core.handle(now, Input::Opened(connection));
+                    }
+                    ToCore::Requests(connection, requests) => {
+                        for (tag, request) in requests {
+                            self.core.handle(now, Input::Request(connection, tag, request));
+                        }
+                    }
+                    ToCore::LinkUp(peer, link, outbox) => {
+                        self.replace_link(peer, link, outbox);
+                        self.core.handle(now, Input::LinkUp(peer, link));
+                    }
+                    ToCore::LinkMessages(peer, link, messages) => {
+                        for message in messages {
+                            self.core.handle(now, Input::Link(peer, link, message));
+                        }
+                    }
+                }
+            }
+            if self.core.poll_timeout().is_some_and(|moment| moment <= now.mono) {
+                self.core.handle(now, Input::Timer);
+            }
+        }
+    }
+
+    /// One link a replica: an older one is ended.
+    fn replace_link(&mut self, peer: ReplicaId, link: LinkId, outbox: Arc<LinkOutbox>) {
+        self.links.retain(|_, (of, old)| {
+            if *of == peer {
+                old.close();
+            }
+            *of != peer
+        });
+        self.links.insert(link, (peer, outbox));
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.core.poll_output() {
+            // A disk that has failed must not have promised anything.
+            if self.engine.has_failed() {
+                return;
+            }
+            match output {
+                Output::Store(_, facts) => self.log(ToLog::Append(facts)),
+                Output::Repair(fact) => self.log(ToLog::Repair(fact)),
+                Output::Alone(alone) => self.log(ToLog::Alone(alone)),
+                Output::Apply(applied) => {
+                    self.views_behind.fetch_add(applied.len() as u64, Ordering::Relaxed);
+                    self.views(ToViews::Apply(applied));
+                }
+                Output::Query(job, query) => self.views(ToViews::Query(job, query)),
+                Output::Hash(job, password) => self.passwords.hash(&self.engine, job, password),
+                Output::Check(job, password, hashes) => self.passwords.check(&self.engine, job, password, hashes),
+                Output::Answer(connection, tag, result) => self.tell(connection, ToClient::Answer(tag, result)),
+                Output::Event { connection, event, drain } => self.tell(connection, ToClient::Event(event, drain)),
+                Output::Close(connection, reason) => self.tell(connection, ToClient::Close(reason)),
+                Output::Send(_, link, message) => {
+                    if let Some((_, outbox)) = self.links.get(&link) {
+                        let size = size_of_message(&message);
+                        outbox.put(message, size);
+                    }
+                }
+                Output::CloseLink(_, link) => {
+                    if let Some((_, outbox)) = self.links.remove(&link) {
+                        outbox.close();
+                    }
+                }
+                Output::Report(report) => crate::reports::log(&self.group, &report),
+            }
+        }
+    }
+
+    fn tell(&mut self, connection: ConnectionId, item: ToClient) {
+        if let Some(outbox) = self.connections.get(&connection) {
+            let size = size_of(&item);
+            outbox.put(item, size);
+        }
+    }
+
+    fn log(&self, job: ToLog) {
+        // Gone only when its disk has failed, and then nothing is told to anybody.
+        let _ = self.to_log.send(job);
+    }
+
+    fn views(&self, job: ToViews) {
+        let _ = self.to_views.send(job);
+    }
+}

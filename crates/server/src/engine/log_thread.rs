@@ -1,0 +1,129 @@
+//! The log's thread: a batch is whatever waits when the last sync ends.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use lastword_core::Input;
+use lastword_facts::Fact;
+use lastword_store::{AppendError, Log, free_space};
+
+use super::{Engine, ToCore};
+use crate::error::ServerError;
+
+/// The most facts in one transaction.
+const BATCH: usize = 20_000;
+/// After so long a full disk is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+/// Free space is looked at so often.
+const LOOK: Duration = Duration::from_secs(1);
+/// Changes that the views may be behind; then appending waits for them.
+const VIEWS_BEHIND: u64 = 500_000;
+
+/// What the log's thread is asked to do.
+pub(crate) enum ToLog {
+    Append(Vec<Arc<Fact>>),
+    Repair(Arc<Fact>),
+    Alone(bool),
+}
+
+pub(super) struct LogThread {
+    pub(super) log: Log,
+    pub(super) engine: Engine,
+    pub(super) dir: PathBuf,
+    pub(super) free_bytes_min: u64,
+    pub(super) views_behind: Arc<AtomicU64>,
+    /// What is to be kept about being the only one up, until that has worked.
+    pub(super) alone: Option<bool>,
+}
+
+impl LogThread {
+    pub(super) fn run(mut self, jobs: &Receiver<ToLog>) -> Result<(), ServerError> {
+        let mut looked = None;
+        let mut room = true;
+        loop {
+            let Some(batch) = self.gather(jobs)? else { return Ok(()) };
+            while self.views_behind.load(Ordering::Relaxed) > VIEWS_BEHIND {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            self.append(&batch, &mut room)?;
+            if looked.is_none_or(|looked: Instant| looked.elapsed() > LOOK) {
+                looked = Some(Instant::now());
+                let free = free_space(&self.dir).unwrap_or(u64::MAX);
+                // Some more than the least, so that it does not flap.
+                let enough = if room { self.free_bytes_min } else { self.free_bytes_min / 4 * 5 };
+                self.say_room(&mut room, free >= enough);
+            }
+        }
+    }
+
+    /// Whatever waits. With a disk that was full it comes back now and then without anything.
+    fn gather(&mut self, jobs: &Receiver<ToLog>) -> Result<Option<Vec<Arc<Fact>>>, ServerError> {
+        let mut batch = Vec::new();
+        let mut job = match jobs.recv_timeout(LOOK) {
+            Ok(job) => Some(job),
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => None,
+            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return Ok(None),
+        };
+        while let Some(next) = job {
+            match next {
+                ToLog::Append(facts) => batch.extend(facts),
+                ToLog::Repair(fact) => drop(self.log.repair(&fact)?),
+                ToLog::Alone(alone) => self.alone = Some(alone),
+            }
+            job = if batch.len() < BATCH { jobs.try_recv().ok() } else { None };
+        }
+        // On a full disk this is tried again: a mark that is not true any more would hide that this
+        // replica may be behind at its next start.
+        if let Some(alone) = self.alone
+            && self.log.set_alone(alone).is_ok()
+        {
+            self.alone = None;
+        }
+        Ok(Some(batch))
+    }
+
+    fn append(&mut self, batch: &[Arc<Fact>], room: &mut bool) -> Result<(), ServerError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        loop {
+            match self.log.append(batch) {
+                Ok(end) => {
+                    self.engine.give_blocking(ToCore::Input(Input::Stored(end)));
+                    return Ok(());
+                }
+                Err(AppendError::Full) => {
+                    self.say_room(room, false);
+                    std::thread::sleep(RETRY);
+                    if !*self.engine.open.borrow() {
+                        return Err(AppendError::Full.into());
+                    }
+                }
+                Err(failed @ AppendError::Failed(_)) => {
+                    self.engine.fail();
+                    tracing::error!("{failed}");
+                    return Err(failed.into());
+                }
+            }
+        }
+    }
+
+    fn say_room(&self, room: &mut bool, now: bool) {
+        if *room == now {
+            return;
+        }
+        *room = now;
+        if now {
+            tracing::info!("the disk of {} has room again", self.dir.display());
+        } else {
+            tracing::error!(
+                "the disk of {} is full: this replica can read, deliver and delete, but takes in nothing new until there is room",
+                self.dir.display()
+            );
+        }
+        self.engine.give_blocking(ToCore::Input(Input::DiskRoom(now)));
+    }
+}

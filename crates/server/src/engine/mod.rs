@@ -1,0 +1,170 @@
+//! The core's thread and those of the disks, behind one narrow handle.
+//!
+//! Everything goes into the core over one bounded channel: who puts something in waits when it is full.
+//! What comes out goes into outboxes, which are bounded by what happens when they are full. The core
+//! never waits for anybody, so nobody who waits for the core can be waited for by it.
+
+mod core_thread;
+mod log_thread;
+pub mod outbox;
+pub mod start;
+mod views_thread;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use lastword_core::io::{ConnectionId, LinkId, ReplicaId, Request, Tag};
+use lastword_core::{Input, PeerMessage};
+use tokio::sync::{mpsc, watch};
+
+use crate::Options;
+use crate::error::ServerError;
+use outbox::{LinkOutbox, Outbox};
+use start::Opened;
+
+/// Inputs that may wait for the core.
+const WAITING: usize = 8192;
+
+/// What goes to the core's thread.
+pub(crate) enum ToCore {
+    /// For the core itself.
+    Input(Input),
+    /// A client has connected; what it is told goes here.
+    Open(ConnectionId, Arc<Outbox>),
+    /// Requests of one connection, in their order.
+    Requests(ConnectionId, Vec<(Tag, Request)>),
+    /// Another replica is connected; what it is told goes here.
+    LinkUp(ReplicaId, LinkId, Arc<LinkOutbox>),
+    /// Messages of another replica, in their order.
+    LinkMessages(ReplicaId, LinkId, Vec<PeerMessage>),
+    /// End the thread.
+    Stop,
+}
+
+/// The narrow interface that front ends and links reach the core by.
+#[derive(Clone)]
+pub struct Engine {
+    to_core: mpsc::Sender<ToCore>,
+    ids: Arc<AtomicU64>,
+    /// Whether requests are taken; false once the server stops.
+    pub(crate) open: watch::Sender<bool>,
+    /// A disk has failed: nothing may be told to anybody any more.
+    failed: Arc<AtomicBool>,
+}
+
+impl Engine {
+    /// A number that was not used before, for a connection or a link.
+    pub(crate) fn draw_id(&self) -> u64 {
+        self.ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) async fn give(&self, input: ToCore) {
+        // The core is gone only when the server stops; then nobody waits for an answer.
+        let _ = self.to_core.send(input).await;
+    }
+
+    /// The same for threads, which may wait.
+    pub(crate) fn give_blocking(&self, input: ToCore) {
+        let _ = self.to_core.blocking_send(input);
+    }
+
+    /// Is ready once the server takes no requests any more.
+    pub(crate) fn closing(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut open = self.open.subscribe();
+        async move {
+            // An error means that the engine is gone, which is the same.
+            let _ = open.wait_for(|open| !open).await;
+        }
+    }
+
+    /// A disk has failed: the server ends.
+    pub(crate) fn fail(&self) {
+        self.failed.store(true, Ordering::SeqCst);
+        self.open.send_replace(false);
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::SeqCst)
+    }
+}
+
+/// The threads of a running server.
+pub struct Running {
+    /// The way in.
+    pub engine: Engine,
+    core: JoinHandle<()>,
+    log: JoinHandle<Result<(), ServerError>>,
+    views: JoinHandle<Result<(), ServerError>>,
+}
+
+impl Running {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// The machine has no threads left.
+    pub fn start(opened: Opened, options: &Options) -> Result<Self, ServerError> {
+        let (to_core, inputs) = mpsc::channel(WAITING);
+        let engine = Engine {
+            to_core,
+            ids: Arc::new(AtomicU64::new(1)),
+            open: watch::Sender::new(true),
+            failed: Arc::new(AtomicBool::new(false)),
+        };
+        // These two are bounded by what the core lets be under way: it refuses requests beyond that.
+        let (to_log, log_jobs) = std::sync::mpsc::channel();
+        let (to_views, views_jobs) = std::sync::mpsc::channel();
+        let behind = Arc::new(AtomicU64::new(0));
+        let passwords = crate::passwords::Passwords::new(tokio::runtime::Handle::current());
+        let Opened { core, log, views, reader, group, clock, dir } = opened;
+        let log_thread = log_thread::LogThread {
+            log,
+            engine: engine.clone(),
+            dir: dir.path().to_owned(),
+            free_bytes_min: options.free_bytes_min,
+            views_behind: behind.clone(),
+            alone: None,
+        };
+        let log = spawn("log", move || log_thread.run(&log_jobs))?;
+        let views_thread = views_thread::ViewsThread { views, reader, engine: engine.clone(), behind: behind.clone() };
+        // The directory stays locked until the last of its files is closed.
+        let views = spawn("views", move || {
+            let _dir = dir;
+            views_thread.run(&views_jobs)
+        })?;
+        let core_thread =
+            core_thread::CoreThread::new(core, clock, group, engine.clone(), to_log, to_views, behind, passwords);
+        let core = spawn("core", move || core_thread.run(inputs))?;
+        Ok(Self { engine, core, log, views })
+    }
+
+    /// Ends the threads: what waits is written, and the views are closed.
+    ///
+    /// # Errors
+    /// What made the server end, if it was a disk.
+    pub async fn stop(self, _served: ()) -> Result<(), ServerError> {
+        let stopped = tokio::time::timeout(Duration::from_secs(5), self.engine.give(ToCore::Stop)).await;
+        drop(self.engine);
+        if stopped.is_err() {
+            tracing::warn!("the core did not stop in time");
+        }
+        let ends = tokio::task::spawn_blocking(move || {
+            // A thread that panicked has said so already.
+            let _ = self.core.join();
+            let log = self.log.join().unwrap_or(Ok(()));
+            let views = self.views.join().unwrap_or(Ok(()));
+            log.and(views)
+        });
+        ends.await.unwrap_or(Ok(()))
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    name: &'static str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, ServerError> {
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    thread.spawn(work).map_err(|source| ServerError::Machine { what: "a thread", source })
+}

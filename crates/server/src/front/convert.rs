@@ -1,0 +1,330 @@
+//! Between the wire's types and the core's: limits are checked here, tokens are opened and sealed.
+
+use lastword_core::io::{self, Password, Receiver, Request as CoreRequest, Standing};
+use lastword_facts::ids::{AccountId, Key, LogIndex};
+use lastword_facts::limits;
+use lastword_facts::token::{Pos, SeenKey, SessionToken};
+use lastword_protocol::answer::{self, Done, ReplicaState};
+use lastword_protocol::event::{self, Event, ReceiptState};
+use lastword_protocol::{Code, LINE_BYTES, Op, Refusal, RequestId, Uuid, request};
+use regex::{Regex, RegexBuilder};
+
+use crate::listen::Shared;
+
+/// The longest pattern of a `list`, in bytes.
+const PATTERN_BYTES: usize = 256;
+/// How large a compiled pattern may be, in bytes.
+const PATTERN_SIZE: usize = 1024 * 1024;
+/// Names and messages in a page, if nothing is said, and at most.
+const NAMES: (u32, u32) = (100, 1000);
+const MESSAGES: (u32, u32) = (50, 500);
+
+/// Which shape of answer an operation has, where the core does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Hello,
+    Other,
+}
+
+impl Shape {
+    pub(crate) fn of(op: &Op) -> Self {
+        if matches!(op, Op::Hello { .. }) { Self::Hello } else { Self::Other }
+    }
+}
+
+/// Turns a request of the wire into one of the core.
+pub(crate) fn request(op: Op, seen_key: &SeenKey) -> Result<CoreRequest, Refusal> {
+    Ok(match op {
+        Op::Hello { .. } | Op::Status => CoreRequest::Status,
+        Op::Ping => CoreRequest::Ping,
+        Op::Create { name, password, key } => {
+            CoreRequest::Create { name, password: Password(password), key: from_uuid(key) }
+        }
+        Op::Login { name, password } => CoreRequest::Login { name, password: Password(password) },
+        Op::Resume { token, seen } => CoreRequest::Resume {
+            token: SessionToken::parse(&token)
+                .ok_or_else(|| Refusal::new(Code::WrongLogin, io::Refusal::WrongLogin.to_string()))?
+                .hash(),
+            // One that was not signed here says nothing.
+            seen: seen.and_then(|seen| seen_key.open(&seen)),
+        },
+        Op::Logout { key } => CoreRequest::Logout { key: from_uuid(key) },
+        Op::Delete { key } => CoreRequest::Delete { key: from_uuid(key) },
+        Op::Password { old, new, key } => {
+            if old.len() > limits::PASSWORD_BYTES {
+                return Err(Refusal::new(Code::TooLong, "A password has at most 1,024 bytes."));
+            }
+            CoreRequest::Password { old: Password(old), new: Password(new), key: from_uuid(key) }
+        }
+        Op::List { pattern, limit, after } => {
+            CoreRequest::List { pattern: compile(&pattern)?, limit: within(limit, NAMES), after }
+        }
+        Op::Send { to, text, key } => {
+            // A text that grows beyond a line when it is escaped could not be handed over in one.
+            if escaped_len(&text) + 2048 > LINE_BYTES {
+                return Err(Refusal::new(Code::TooLong, "This text is too long when it is written as JSON."));
+            }
+            let to = match to {
+                request::Receiver::Name(name) => Receiver::Name(name),
+                request::Receiver::Account(account) => match AccountId::parse(&account) {
+                    Some(account) => Receiver::Account(account),
+                    None => return Err(Refusal::new(Code::NoSuchUser, "The recipient user does not exist.")),
+                },
+            };
+            CoreRequest::Send { to, text, key: from_uuid(key) }
+        }
+        Op::Pending { limit, after } => {
+            let after = after.map(|after| {
+                let wrong = || Refusal::new(Code::BadRequest, "`after` is not the `message` of a pending message.");
+                Uuid::parse_str(&after).map(from_uuid).map_err(|_| wrong())
+            });
+            CoreRequest::Pending { limit: within(limit, MESSAGES), after: after.transpose()? }
+        }
+        Op::Listen => CoreRequest::Listen,
+        Op::Delivered { upto } => CoreRequest::Delivered { upto: pos(&upto, "upto")? },
+        Op::History { with, limit, before } => {
+            let before = before.map(|before| pos(&before, "before")).transpose()?.map(|pos| pos.order);
+            CoreRequest::History { with, limit: within(limit, MESSAGES), before }
+        }
+    })
+}
+
+fn pos(text: &str, field: &str) -> Result<Pos, Refusal> {
+    Pos::parse(text).ok_or_else(|| Refusal::new(Code::BadRequest, format!("`{field}` is not the `pos` of a message.")))
+}
+
+fn within(limit: Option<u32>, (default, most): (u32, u32)) -> u32 {
+    limit.unwrap_or(default).clamp(1, most)
+}
+
+fn compile(pattern: &str) -> Result<Regex, Refusal> {
+    if pattern.len() > PATTERN_BYTES {
+        return Err(Refusal::new(Code::TooLong, format!("A pattern has at most {PATTERN_BYTES} bytes.")));
+    }
+    let compiled = RegexBuilder::new(pattern).size_limit(PATTERN_SIZE).dfa_size_limit(PATTERN_SIZE).build();
+    compiled.map_err(|error| {
+        let why = error.to_string();
+        let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        Refusal::new(Code::BadRequest, format!("The pattern is not a regular expression: {why}."))
+    })
+}
+
+fn from_uuid(uuid: Uuid) -> Key {
+    Key(uuid.as_u128())
+}
+
+fn uuid(key: Key) -> String {
+    Uuid::from_u128(key.0).to_string()
+}
+
+/// Writes the answer to a request as a line. A page that is too long for one is cut.
+pub(crate) fn write_answer(
+    into: &mut Vec<u8>,
+    id: RequestId,
+    shape: Shape,
+    result: Result<io::Answer, io::Refusal>,
+    shared: &Shared,
+) {
+    let result = match result {
+        Ok(answer) => Ok(done(answer, shape, shared)),
+        Err(refused) => Err(refusal(&refused)),
+    };
+    let mut answer = answer::Answer { id: Some(id), result };
+    let from = into.len();
+    loop {
+        write_line(into, &answer);
+        let length = into.len() - from;
+        if length <= LINE_BYTES + 1 || !cut(&mut answer, length) {
+            return;
+        }
+        into.truncate(from);
+    }
+}
+
+/// Takes entries off the end of a page whose line is so long. Says whether there were any to spare.
+fn cut(answer: &mut answer::Answer, length: usize) -> bool {
+    fn keep<T>(entries: &mut Vec<T>, more: &mut bool, length: usize) -> bool {
+        let kept = (entries.len() * LINE_BYTES / length).min(entries.len() - 1).max(1);
+        let shorter = kept < entries.len();
+        entries.truncate(kept);
+        *more = true;
+        shorter
+    }
+    match &mut answer.result {
+        Ok(Done::History(page)) if page.messages.len() > 1 => keep(&mut page.messages, &mut page.more, length),
+        Ok(Done::Pending(page)) if page.messages.len() > 1 => keep(&mut page.messages, &mut page.more, length),
+        Ok(Done::List(page)) if page.names.len() > 1 => keep(&mut page.names, &mut page.more, length),
+        _ => false,
+    }
+}
+
+/// Writes one JSON line.
+pub(crate) fn write_line(into: &mut Vec<u8>, line: &impl SerializeLine) {
+    line.write(into);
+    into.push(b'\n');
+}
+
+/// What stands in a line: these types always become JSON.
+pub(crate) trait SerializeLine {
+    fn write(&self, into: &mut Vec<u8>);
+}
+
+impl SerializeLine for answer::Answer {
+    fn write(&self, into: &mut Vec<u8>) {
+        serde_json::to_writer(into, self).expect("strings and numbers always become JSON");
+    }
+}
+
+impl SerializeLine for Event {
+    fn write(&self, into: &mut Vec<u8>) {
+        serde_json::to_writer(into, self).expect("strings and numbers always become JSON");
+    }
+}
+
+/// How long a text is within a JSON string, in bytes.
+fn escaped_len(text: &str) -> usize {
+    text.bytes()
+        .map(|byte| match byte {
+            b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+            0..0x20 => 6,
+            _ => 1,
+        })
+        .sum()
+}
+
+fn done(answer: io::Answer, shape: Shape, shared: &Shared) -> Done {
+    let own = shared.group.own_name();
+    match answer {
+        io::Answer::Nothing => Done::Nothing(answer::Nothing {}),
+        io::Answer::Status { health, .. } if shape == Shape::Hello => Done::Hello(answer::Hello {
+            server: concat!("lastword/", env!("CARGO_PKG_VERSION")).to_owned(),
+            version: lastword_protocol::VERSION,
+            replica: own,
+            stale: health.stale,
+            replicas: replicas(&health, shared),
+        }),
+        io::Answer::Status { name, health } => Done::Status(answer::Status {
+            name,
+            replica: own,
+            stale: health.stale,
+            replicas: replicas(&health, shared),
+        }),
+        io::Answer::Created { account, name, token, copies } => Done::Create(answer::Created {
+            account: account.to_string(),
+            name,
+            token: token.reveal(),
+            stored: copies.stored,
+            of: copies.of,
+        }),
+        io::Answer::LoggedIn { account, name, token, pending, notice } => Done::Login(answer::LoggedIn {
+            account: account.to_string(),
+            name,
+            token: token.map(|token| token.reveal()),
+            pending,
+            notice: notice.map(|io::Notice::Renamed { from, to }| {
+                format!(
+                    "While the servers could not reach each other, somebody else took the name {from}; you are called {to} now, and {from} with your password still opens your account."
+                )
+            }),
+        }),
+        io::Answer::Stored(copies) => Done::Stored(answer::Stored { stored: copies.stored, of: copies.of }),
+        io::Answer::Names { names, more } => Done::List(answer::Names { names, more }),
+        io::Answer::Sent { key, to, at_ms, seen, copies, online } => Done::Send(answer::Sent {
+            message: uuid(key),
+            to_account: to.to_string(),
+            at: at_ms,
+            seen: shared.seen_key.seal(seen),
+            stored: copies.stored,
+            of: copies.of,
+            online,
+        }),
+        io::Answer::Pending { messages, more } => Done::Pending(answer::PendingPage {
+            messages: messages
+                .into_iter()
+                .map(|view| answer::PendingMessage {
+                    message: uuid(view.message.key),
+                    to: view.to.to_string(),
+                    at: view.message.at_ms,
+                    text: view.message.text,
+                })
+                .collect(),
+            more,
+        }),
+        io::Answer::Listening { pending } => Done::Listen(answer::Listening { pending }),
+        io::Answer::History { messages, more } => Done::History(answer::HistoryPage {
+            messages: messages.into_iter().map(|view| message(view, LogIndex::NONE, shared)).collect(),
+            more,
+        }),
+    }
+}
+
+fn message(view: io::MessageView, index: LogIndex, shared: &Shared) -> answer::Message {
+    let io::MessageView { message, from, to } = view;
+    answer::Message {
+        message: uuid(message.key),
+        from: from.to_string(),
+        from_account: message.author.to_string(),
+        to: to.to_string(),
+        to_account: message.to.to_string(),
+        at: message.at_ms,
+        pos: Pos { order: message.order, index }.to_string(),
+        seen: shared.seen_key.seal(message.order.stamp),
+        text: message.text,
+    }
+}
+
+/// Turns an event of the core into one of the wire.
+pub(crate) fn event(event: io::Event, shared: &Shared) -> Event {
+    match event {
+        io::Event::Message(view) => {
+            let index = view.message.index;
+            Event::Message(message(view, index, shared))
+        }
+        io::Event::Receipt { key, to } => {
+            Event::Receipt(event::Receipt { message: uuid(key), to: to.to_string(), state: ReceiptState::Delivered })
+        }
+        io::Event::Health(health) => Event::Replicas { replicas: replicas(&health, shared), stale: health.stale },
+    }
+}
+
+pub(crate) fn close_reason(reason: io::CloseReason) -> event::CloseReason {
+    match reason {
+        io::CloseReason::Deleted => event::CloseReason::Deleted,
+        io::CloseReason::LoggedOut => event::CloseReason::LoggedOut,
+        io::CloseReason::Slow => event::CloseReason::Slow,
+    }
+}
+
+fn replicas(health: &io::Health, shared: &Shared) -> Vec<answer::Replica> {
+    let members = shared.group.members.iter().zip(&health.replicas).enumerate();
+    members
+        .map(|(n, (address, standing))| answer::Replica {
+            name: io::ReplicaId(n as u8).name(),
+            address: address.to_string(),
+            state: match standing {
+                Standing::Own => ReplicaState::Own,
+                Standing::InSync => ReplicaState::InSync,
+                Standing::CatchingUp => ReplicaState::CatchingUp,
+                Standing::Down => ReplicaState::Down,
+            },
+        })
+        .collect()
+}
+
+fn refusal(refused: &io::Refusal) -> Refusal {
+    let code = match refused {
+        io::Refusal::TooMany { retry_ms } => return Refusal::too_many(refused.to_string(), *retry_ms),
+        io::Refusal::BadRequest(_) => Code::BadRequest,
+        io::Refusal::TooLong(_) => Code::TooLong,
+        io::Refusal::NotLoggedIn => Code::NotLoggedIn,
+        io::Refusal::AlreadyLoggedIn => Code::AlreadyLoggedIn,
+        io::Refusal::NameTaken => Code::NameTaken,
+        io::Refusal::BadName(_) => Code::BadName,
+        io::Refusal::BadPassword(_) | io::Refusal::ShortPassword { .. } => Code::BadPassword,
+        io::Refusal::WrongLogin => Code::WrongLogin,
+        io::Refusal::NoSuchUser(_) => Code::NoSuchUser,
+        io::Refusal::StorageFull => Code::StorageFull,
+        io::Refusal::Unavailable(_) => Code::Unavailable,
+    };
+    Refusal::new(code, refused.to_string())
+}

@@ -1,0 +1,238 @@
+//! JSON lines: the protocol of `docs/protocol.md` over TCP.
+//!
+//! One task a connection. It reads whatever is there and hands all its requests to the core at once; it
+//! writes whatever the core has said, in one go. A client that does not read is not read from either;
+//! if it stays so, its outbox overflows, and it is disconnected.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lastword_core::Input;
+use lastword_core::io::{ConnectionId, Request as CoreRequest, Tag};
+use lastword_protocol::answer::Answer;
+use lastword_protocol::event::{CloseReason, Event};
+use lastword_protocol::request::BadLine;
+use lastword_protocol::{Code, LINE_BYTES, Refusal, Request, RequestId};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use super::convert;
+use crate::engine::ToCore;
+use crate::engine::outbox::{self, Outbox, ToClient};
+use crate::listen::Shared;
+
+/// Unanswered requests of one connection; with more, it is not read from until some are answered.
+const UNANSWERED: usize = 1024;
+/// Bytes that are read at once.
+const READ_BYTES: usize = 64 * 1024;
+/// The first line must be whole after so long.
+const FIRST_LINE: Duration = Duration::from_secs(10);
+/// A client that takes nothing for so long is disconnected.
+const STUCK: Duration = Duration::from_secs(10);
+
+/// Serves a connection, of which some bytes were read already, until it ends.
+pub(crate) async fn serve(mut stream: TcpStream, read: Vec<u8>, shared: &Arc<Shared>) {
+    let id = ConnectionId(shared.engine.draw_id());
+    let outbox = Arc::new(outbox::for_client());
+    shared.engine.give(ToCore::Open(id, outbox.clone())).await;
+    let mut connection = Connection {
+        id,
+        outbox,
+        shared,
+        read,
+        unanswered: BTreeMap::new(),
+        last_tag: 0,
+        write: Vec::new(),
+        said_something: false,
+    };
+    connection.run(&mut stream).await;
+    shared.engine.give(ToCore::Input(Input::Closed(id))).await;
+    super::linger(stream).await;
+}
+
+struct Connection<'a> {
+    id: ConnectionId,
+    outbox: Arc<Outbox>,
+    shared: &'a Arc<Shared>,
+    /// Read, and not a whole line yet.
+    read: Vec<u8>,
+    /// By tag: the client's id, and what shape of answer it wants.
+    unanswered: BTreeMap<Tag, (RequestId, convert::Shape)>,
+    last_tag: u64,
+    write: Vec<u8>,
+    said_something: bool,
+}
+
+/// Whether a connection goes on.
+#[derive(PartialEq, Eq)]
+enum Go {
+    On,
+    /// It ends, after what is to be written was.
+    End,
+}
+
+impl Connection<'_> {
+    async fn run(&mut self, stream: &mut TcpStream) {
+        let no_more = self.shared.engine.closing();
+        tokio::pin!(no_more);
+        let deadline = Instant::now() + FIRST_LINE;
+        let mut closing = false;
+        loop {
+            let go = self.take_lines().await;
+            if !self.write.is_empty() && self.flush(stream).await == Go::End || go == Go::End {
+                return;
+            }
+            if closing && self.unanswered.is_empty() {
+                self.push_line(&Event::Closed { reason: CloseReason::Shutdown });
+                let _ = self.flush(stream).await;
+                return;
+            }
+            let may_read = self.unanswered.len() < UNANSWERED && !closing;
+            self.read.reserve(READ_BYTES);
+            tokio::select! {
+                read = stream.read_buf(&mut self.read), if may_read => match read {
+                    Ok(0) | Err(_) => return,
+                    Ok(_) => {}
+                },
+                () = self.outbox.filled() => {
+                    if self.take_outbox(stream).await == Go::End {
+                        return;
+                    }
+                }
+                () = &mut no_more, if !closing => closing = true,
+                () = tokio::time::sleep_until(deadline), if !self.said_something => {
+                    let text = "The first line took longer than 10 s.";
+                    self.push_refusal(None, Refusal::new(Code::BadRequest, text));
+                    let _ = self.flush(stream).await;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Carries out the whole lines that were read.
+    async fn take_lines(&mut self) -> Go {
+        let mut requests = Vec::new();
+        let mut taken = 0;
+        let mut go = Go::On;
+        while self.unanswered.len() < UNANSWERED
+            && let Some(length) = self.read[taken..].iter().position(|&byte| byte == b'\n')
+        {
+            let line = taken..taken + length;
+            taken += length + 1;
+            self.said_something = true;
+            if length > LINE_BYTES {
+                go = self.too_long();
+                break;
+            }
+            if self.read[line.clone()].trim_ascii().is_empty() {
+                continue;
+            }
+            match Request::from_json(&self.read[line]) {
+                Ok(request) => requests.extend(self.convert(request)),
+                Err(BadLine { id, refusal, fatal }) => {
+                    self.push_refusal(id, refusal);
+                    if fatal {
+                        go = Go::End;
+                        break;
+                    }
+                }
+            }
+        }
+        self.read.drain(..taken);
+        if go == Go::On && self.read.len() > LINE_BYTES && !self.read[..LINE_BYTES].contains(&b'\n') {
+            go = self.too_long();
+        }
+        if !requests.is_empty() {
+            self.shared.engine.give(ToCore::Requests(self.id, requests)).await;
+        }
+        go
+    }
+
+    fn too_long(&mut self) -> Go {
+        let text = format!("A line has at most {LINE_BYTES} bytes; this connection is closed.");
+        self.push_refusal(None, Refusal::new(Code::TooLong, text));
+        Go::End
+    }
+
+    /// Turns a request into the core's, or refuses it.
+    fn convert(&mut self, request: Request) -> Option<(Tag, CoreRequest)> {
+        let shape = convert::Shape::of(&request.op);
+        match convert::request(request.op, &self.shared.seen_key) {
+            Ok(core_request) => {
+                self.last_tag += 1;
+                let tag = Tag(self.last_tag);
+                self.unanswered.insert(tag, (request.id, shape));
+                Some((tag, core_request))
+            }
+            Err(refusal) => {
+                self.push_refusal(Some(request.id), refusal);
+                None
+            }
+        }
+    }
+
+    /// Writes what the core has said.
+    async fn take_outbox(&mut self, stream: &mut TcpStream) -> Go {
+        let taken = self.outbox.take();
+        let mut drained = false;
+        let mut go = Go::On;
+        for item in taken.items {
+            match item {
+                ToClient::Answer(tag, result) => {
+                    if let Some((id, shape)) = self.unanswered.remove(&tag) {
+                        convert::write_answer(&mut self.write, id, shape, result, self.shared);
+                    }
+                }
+                ToClient::Event(event, drain) => {
+                    drained |= drain;
+                    self.push_line(&convert::event(event, self.shared));
+                }
+                ToClient::Close(reason) => {
+                    self.push_line(&Event::Closed { reason: convert::close_reason(reason) });
+                    go = Go::End;
+                    break;
+                }
+            }
+        }
+        if taken.closed {
+            self.push_line(&Event::Closed { reason: CloseReason::Slow });
+            go = Go::End;
+        }
+        if self.flush(stream).await == Go::End {
+            return Go::End;
+        }
+        if drained {
+            self.shared.engine.give(ToCore::Input(Input::Drained(self.id))).await;
+        }
+        go
+    }
+
+    async fn flush(&mut self, stream: &mut TcpStream) -> Go {
+        // After a failed disk nothing is told to anybody.
+        if self.shared.engine.has_failed() {
+            return Go::End;
+        }
+        let written = tokio::time::timeout(STUCK, stream.write_all(&self.write)).await;
+        self.write.clear();
+        self.write.shrink_to(READ_BYTES);
+        if matches!(written, Ok(Ok(()))) { Go::On } else { Go::End }
+    }
+
+    fn push_line(&mut self, event: &Event) {
+        convert::write_line(&mut self.write, event);
+    }
+
+    fn push_refusal(&mut self, id: Option<RequestId>, refusal: Refusal) {
+        self.write.extend(refusal_line(id, refusal));
+    }
+}
+
+/// A refusal, as a line.
+pub(crate) fn refusal_line(id: Option<RequestId>, refusal: Refusal) -> Vec<u8> {
+    let mut line = Vec::new();
+    convert::write_line(&mut line, &Answer { id, result: Err(refusal) });
+    line
+}

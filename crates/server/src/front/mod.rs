@@ -1,0 +1,25 @@
+//! The front ends: each turns its protocol into the core's requests, and knows nothing of the others.
+
+mod convert;
+pub(crate) mod http;
+pub(crate) mod lines;
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Ends a connection so that what was written last arrives: what the client still sends is read, or
+/// the kernel would throw our last words away with it. For a moment only.
+pub(crate) async fn linger(mut stream: TcpStream) {
+    let _ = stream.shutdown().await;
+    let mut rest = [0; 4096];
+    let drained = async {
+        for _ in 0..4096 {
+            if stream.read(&mut rest).await.is_ok_and(|n| n == 0) {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_millis(500), drained).await;
+}

@@ -1,0 +1,85 @@
+//! The server: network, threads and disks around the core.
+//!
+//! Three kinds of threads, and batches between them:
+//!
+//! ```text
+//!   network (tokio)          core (one)               storage
+//!   front::lines  --\                           /-->  log     append, sync, "stored up to here"
+//!   front::http   ----->  engine::core_thread  -
+//!   peers::link   --/     <-- outboxes          \-->  views   apply, look up, read the log
+//!                              |
+//!                              \--> passwords (bounded)
+//! ```
+//!
+//! * [`front`]: the client protocols. They know [`engine::Engine`] and nothing of replication.
+//! * [`peers`]: the links to the other replicas.
+//! * [`engine`]: the core's thread and those of the disks.
+
+pub mod cluster_key;
+pub mod engine;
+mod error;
+mod front;
+pub mod group;
+mod listen;
+pub mod offline;
+mod passwords;
+mod peers;
+mod reports;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub use cluster_key::ClusterKey;
+pub use error::ServerError;
+pub use group::{Address, Group};
+pub use passwords::hash_password;
+
+/// What a server is told at its start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where to listen; port 0 means any that is free (in a group of one only).
+    pub listen: Address,
+    /// The whole group, the same list on every replica; empty for a group of one.
+    pub group: Vec<Address>,
+    /// The data directory.
+    pub data: PathBuf,
+    /// The cluster key; may be left out where the whole group is on loopback.
+    pub key: Option<ClusterKey>,
+    /// Client connections at a time, over all.
+    pub connections: usize,
+    /// Below so many free bytes on the disk nothing new is taken in.
+    pub free_bytes_min: u64,
+}
+
+impl Options {
+    /// A server with the defaults for everything that is not said here.
+    pub fn new(listen: Address, data: PathBuf) -> Self {
+        Self { listen, group: Vec::new(), data, key: None, connections: 10_000, free_bytes_min: 64 * 1024 * 1024 }
+    }
+}
+
+/// Runs a server until `shutdown` is ready, and calls `ready` when clients can connect. Within a tokio
+/// runtime.
+///
+/// # Errors
+/// It can't start, or its disk failed. Each error says what happened, to what, and what to do.
+pub async fn run(
+    options: Options,
+    shutdown: impl Future<Output = ()>,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), ServerError> {
+    let group = Group::new(&options)?;
+    let opened = engine::start::open(&options.data, &group, lastword_core::Settings::default())?;
+    let listener = listen::bind(&options.listen).await?;
+    let address =
+        listener.local_addr().map_err(|source| ServerError::Listen { address: options.listen.clone(), source })?;
+    let running = engine::Running::start(opened, &options)?;
+    let engine = running.engine.clone();
+    let dialling = peers::dial_all(&engine, &group);
+    ready(address);
+    tracing::info!(replica = %group.own_name(), %address, "ready");
+    let failed = listen::serve(listener, &engine, &group, options.connections, shutdown).await;
+    drop(dialling);
+    running.stop(failed).await
+}

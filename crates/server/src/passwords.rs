@@ -1,0 +1,103 @@
+//! Hashing passwords: argon2id, off the main path, and only so many at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use lastword_core::Input;
+use lastword_core::io::{Busy, JobId, Password};
+use lastword_facts::token::SessionToken;
+use tokio::sync::Semaphore;
+
+use crate::engine::{Engine, ToCore};
+
+/// Hashes that may wait for their turn; more are refused at once.
+const WAITING: usize = 256;
+
+/// Hashes a password with argon2id and the parameters that OWASP recommends (19 MiB, two passes, one
+/// lane), as a PHC string.
+///
+/// # Errors
+/// The machine has no randomness for the salt.
+pub fn hash_password(password: &str) -> Result<String, argon2::password_hash::Error> {
+    Ok(Argon2::default().hash_password(password.as_bytes())?.to_string())
+}
+
+/// Does the core's hashing.
+#[derive(Clone)]
+pub(crate) struct Passwords {
+    turns: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
+    /// What a password is checked against where there is no account: as dear as a real one.
+    dummy: Arc<str>,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Passwords {
+    pub(crate) fn new(runtime: tokio::runtime::Handle) -> Self {
+        let at_a_time = std::thread::available_parallelism().map_or(1, usize::from);
+        let dummy = hash_password("nobody has this password").unwrap_or_default();
+        Self {
+            turns: Arc::new(Semaphore::new(at_a_time)),
+            waiting: Arc::new(AtomicUsize::new(0)),
+            dummy: dummy.into(),
+            runtime,
+        }
+    }
+
+    /// Hashes a new password.
+    pub(crate) fn hash(&self, engine: &Engine, job: JobId, password: Password) {
+        let refused = Input::Hashed(job, None, no_token());
+        self.run(engine, refused, move || match (hash_password(&password.0), draw_token()) {
+            (Ok(hash), Some(token)) => Input::Hashed(job, Some(hash), token),
+            _ => Input::Hashed(job, None, no_token()),
+        });
+    }
+
+    /// Finds which of the hashes a password fits.
+    pub(crate) fn check(&self, engine: &Engine, job: JobId, password: Password, hashes: Vec<String>) {
+        let dummy = self.dummy.clone();
+        let refused = Input::Checked(job, Err(Busy), no_token());
+        self.run(engine, refused, move || {
+            let fits = |hash: &str| {
+                PasswordHash::new(hash)
+                    .is_ok_and(|hash| Argon2::default().verify_password(password.0.as_bytes(), &hash).is_ok())
+            };
+            if hashes.is_empty() {
+                fits(&dummy);
+            }
+            let found = hashes.iter().position(|hash| fits(hash));
+            match draw_token() {
+                Some(token) => Input::Checked(job, Ok(found), token),
+                None => Input::Checked(job, Err(Busy), no_token()),
+            }
+        });
+    }
+
+    fn run(&self, engine: &Engine, refused: Input, work: impl FnOnce() -> Input + Send + 'static) {
+        let (engine, turns, waiting) = (engine.clone(), self.turns.clone(), self.waiting.clone());
+        let room = waiting.fetch_add(1, Ordering::Relaxed) < WAITING;
+        self.runtime.spawn(async move {
+            let done = if room && let Ok(_turn) = turns.acquire().await {
+                tokio::task::spawn_blocking(work).await.unwrap_or(refused)
+            } else {
+                refused
+            };
+            waiting.fetch_sub(1, Ordering::Relaxed);
+            engine.give(ToCore::Input(done)).await;
+        });
+    }
+}
+
+/// A session token, of 256 random bits.
+pub(crate) fn draw_token() -> Option<SessionToken> {
+    let mut token = [0; 32];
+    getrandom::fill(&mut token).ok().map(|()| SessionToken(token))
+}
+
+/// Stands where no session is opened.
+fn no_token() -> SessionToken {
+    SessionToken([0; 32])
+}

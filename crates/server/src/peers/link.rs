@@ -1,0 +1,142 @@
+//! A link to another replica: messages in, messages out, as many at once as there are.
+
+use std::sync::Arc;
+
+use lastword_core::io::{LinkId, ReplicaId};
+use lastword_core::peer_message::MESSAGE_BYTES;
+use lastword_core::{Input, PeerMessage};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::Mutex;
+
+use super::noise::Transport;
+use crate::engine::outbox::{self, LinkOutbox};
+use crate::engine::{Engine, ToCore};
+use crate::group::Group;
+
+/// Bytes that are read at once.
+const READ_BYTES: usize = 256 * 1024;
+
+/// Why a link ended, where it was not just closed.
+#[derive(Debug, thiserror::Error)]
+enum LinkError {
+    #[error("{0}")]
+    Broken(#[from] std::io::Error),
+    #[error("what came can't be decrypted: {0}")]
+    Noise(#[from] snow::Error),
+    #[error("what came is no message between replicas: {0}")]
+    Nonsense(#[from] lastword_core::peer_message::DecodeError),
+    #[error("a message of {0} bytes came, and {MESSAGE_BYTES} are the most")]
+    TooLong(usize),
+}
+
+/// What has come before the link runs.
+#[derive(Default)]
+pub(super) struct Early {
+    /// Not decrypted yet.
+    pub(super) read: Vec<u8>,
+    /// Decrypted.
+    pub(super) plain: Vec<u8>,
+}
+
+/// Runs a link until it ends, and tells the core of its beginning and end.
+pub(super) async fn run(
+    engine: &Engine,
+    group: &Group,
+    peer: ReplicaId,
+    stream: TcpStream,
+    transport: Transport,
+    early: Early,
+) {
+    let link = LinkId(engine.draw_id());
+    let outbox = Arc::new(outbox::for_link());
+    engine.give(ToCore::LinkUp(peer, link, outbox.clone())).await;
+    let (reading, writing) = stream.into_split();
+    // One nonce counter a direction, but one state: held for the moments of encrypting only.
+    let transport = Mutex::new(transport);
+    let ended = tokio::select! {
+        ended = read_messages(engine, peer, link, reading, &transport, early) => ended,
+        ended = write_messages(&outbox, writing, &transport) => ended,
+        // A server that stops goes on storing and confirming for as long as it has to answer.
+        () = async {
+            engine.closing().await;
+            tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+        } => Ok(()),
+    };
+    outbox.close();
+    engine.give(ToCore::Input(Input::LinkDown(peer, link))).await;
+    if let Err(error) = ended {
+        match error {
+            LinkError::Broken(_) => tracing::debug!("the link to {} broke: {error}", group.describe(peer)),
+            _ => tracing::error!("the link to {} is closed: {error}", group.describe(peer)),
+        }
+    }
+}
+
+async fn read_messages(
+    engine: &Engine,
+    peer: ReplicaId,
+    link: LinkId,
+    mut stream: OwnedReadHalf,
+    transport: &Mutex<Transport>,
+    early: Early,
+) -> Result<(), LinkError> {
+    let Early { mut read, mut plain } = early;
+    loop {
+        transport.lock().await.open(&mut read, &mut plain)?;
+        let messages = take_messages(&mut plain)?;
+        if !messages.is_empty() {
+            engine.give(ToCore::LinkMessages(peer, link, messages)).await;
+        }
+        read.reserve(READ_BYTES);
+        if stream.read_buf(&mut read).await? == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Takes the whole messages off the front of the decrypted stream.
+fn take_messages(plain: &mut Vec<u8>) -> Result<Vec<PeerMessage>, LinkError> {
+    let mut messages = Vec::new();
+    let mut taken = 0;
+    while let Some((length, rest)) = plain[taken..].split_first_chunk::<4>() {
+        let length = u32::from_be_bytes(*length) as usize;
+        if length > MESSAGE_BYTES {
+            return Err(LinkError::TooLong(length));
+        }
+        let Some(message) = rest.get(..length) else { break };
+        messages.push(PeerMessage::decode(message)?);
+        taken += 4 + length;
+    }
+    plain.drain(..taken);
+    Ok(messages)
+}
+
+async fn write_messages(
+    outbox: &LinkOutbox,
+    mut stream: OwnedWriteHalf,
+    transport: &Mutex<Transport>,
+) -> Result<(), LinkError> {
+    let (mut plain, mut sealed) = (Vec::new(), Vec::new());
+    loop {
+        outbox.filled().await;
+        let taken = outbox.take();
+        for message in taken.items {
+            let from = plain.len();
+            plain.extend([0; 4]);
+            message.encode(&mut plain);
+            let length = (plain.len() - from - 4) as u32;
+            plain[from..from + 4].copy_from_slice(&length.to_be_bytes());
+        }
+        transport.lock().await.seal(&plain, &mut sealed)?;
+        stream.write_all(&sealed).await?;
+        for buffer in [&mut plain, &mut sealed] {
+            buffer.clear();
+            buffer.shrink_to(4 * READ_BYTES);
+        }
+        if taken.closed {
+            return Ok(());
+        }
+    }
+}

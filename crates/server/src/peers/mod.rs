@@ -1,0 +1,90 @@
+//! The links to the other replicas: one a pair; the one later in the list dials.
+
+mod link;
+mod noise;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lastword_core::io::ReplicaId;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use crate::engine::Engine;
+use crate::group::Group;
+use crate::listen::Shared;
+use noise::{HandshakeError, Identity};
+
+pub(crate) use noise::PREFACE;
+
+/// A dial and the handshake may take so long each.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two dials: at first, and at most.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// Dials those before this replica in the list, for as long as what is returned lives.
+pub(crate) fn dial_all(engine: &Engine, group: &Group) -> JoinSet<()> {
+    let mut dialling = JoinSet::new();
+    for peer in (0..group.own.0).map(ReplicaId) {
+        dialling.spawn(keep_dialling(engine.clone(), group.clone(), peer));
+    }
+    dialling
+}
+
+async fn keep_dialling(engine: Engine, group: Group, peer: ReplicaId) {
+    let mut backoff = BACKOFF.0;
+    let mut last_said = String::new();
+    loop {
+        match dial(&group, peer).await {
+            Ok((stream, transport)) => {
+                (backoff, last_said) = (BACKOFF.0, String::new());
+                link::run(&engine, &group, peer, stream, transport, link::Early::default()).await;
+            }
+            // A peer that is down is no news; all else is said once.
+            Err(error) => {
+                let text = error.to_string();
+                if !matches!(error, HandshakeError::Unreachable(_)) && text != last_said {
+                    tracing::error!("no link to {}: {text}", group.describe(peer));
+                    last_said = text;
+                }
+            }
+        }
+        tokio::time::sleep(backoff).await;
+        backoff = (backoff * 2).min(BACKOFF.1);
+    }
+}
+
+async fn dial(group: &Group, peer: ReplicaId) -> Result<(TcpStream, noise::Transport), HandshakeError> {
+    let address = &group.members[usize::from(peer.0)];
+    let connected = tokio::time::timeout(PATIENCE, TcpStream::connect((address.host.as_str(), address.port)));
+    let mut stream = connected.await.map_err(|_| HandshakeError::Late)?.map_err(HandshakeError::Unreachable)?;
+    let _ = stream.set_nodelay(true);
+    let identity = Identity { own: group.own, group: group.hash };
+    let handshake = tokio::time::timeout(PATIENCE, noise::dial(&mut stream, &group.key, identity));
+    let (transport, theirs) = handshake.await.map_err(|_| HandshakeError::Late)??;
+    if theirs.own != peer {
+        return Err(HandshakeError::WrongReplica(theirs.own));
+    }
+    Ok((stream, transport))
+}
+
+/// Another replica has dialled; some bytes were read already.
+pub(crate) async fn accept(mut stream: TcpStream, mut read: Vec<u8>, shared: &Arc<Shared>) {
+    let group = &shared.group;
+    let identity = Identity { own: group.own, group: group.hash };
+    let from = stream.peer_addr().map_or_else(|_| "somebody".to_owned(), |address| address.to_string());
+    let handshake = tokio::time::timeout(PATIENCE, noise::accept(&mut stream, &mut read, &group.key, identity));
+    match handshake.await.unwrap_or(Err(HandshakeError::Late)) {
+        Ok((transport, theirs, plain)) => {
+            if theirs.own == group.own || usize::from(theirs.own.0) >= group.members.len() {
+                return tracing::error!("{from} says that it is replica {}, which can't be", theirs.own.name());
+            }
+            link::run(&shared.engine, group, theirs.own, stream, transport, link::Early { read, plain }).await;
+        }
+        Err(error @ HandshakeError::WrongKey) => {
+            tracing::error!("{from} wants to be a replica, but {error}");
+            super::front::linger(stream).await;
+        }
+        Err(error) => tracing::debug!("{from} wanted to be a replica: {error}"),
+    }
+}

@@ -1,0 +1,36 @@
+//! What the core reports, as log lines for a person.
+
+use lastword_core::io::{Leave, Report};
+
+use crate::group::Group;
+
+pub(crate) fn log(group: &Group, report: &Report) {
+    let of = |replica| group.describe(replica);
+    match report {
+        Report::InSync(peer) => tracing::info!("{} is in sync", of(*peer)),
+        Report::OutOfSync(peer, why) => {
+            let why = match why {
+                Leave::Disconnected => "its connection has ended",
+                Leave::Silent => "nothing came from it for 2 s",
+                Leave::Slow => "its disk or the way to it takes more than 1 s",
+            };
+            tracing::warn!("{} is out of sync: {why}", of(*peer));
+        }
+        Report::WrongGroup(peer) => tracing::error!(
+            "{} has another list of the group: start every replica with the same --group, in the same order",
+            of(*peer)
+        ),
+        Report::Ignored(position, why) => tracing::warn!("the fact {position:?} is kept and ignored: {why}"),
+        Report::NotUnderstood(position, kind) => tracing::warn!(
+            "the fact {position:?} is of kind {kind}, which a newer lastword wrote: it is kept until this replica is upgraded"
+        ),
+        Report::Damaged(position) => {
+            tracing::error!(
+                "the record of fact {position:?} in log.db is damaged: it is asked for at the other replicas"
+            );
+        }
+        Report::Repaired(position) => tracing::info!("the record of fact {position:?} came back whole"),
+        Report::HoldFull => tracing::debug!("facts that came too early do not fit: they are pulled again"),
+        Report::NotStaleAnyMore => tracing::info!("not stale any more: this replica has all that another one had"),
+    }
+}
