@@ -112,7 +112,7 @@ impl Core {
         match reply {
             Reply::Sent(connection, tag, SentDraft { key, known }) => {
                 let Known { to, at_ms, stamp, .. } = known;
-                let online = !self.connections.listening(to).is_empty();
+                let online = self.is_online(to);
                 let sent = Answer::Sent { key, to, at_ms, seen: stamp, copies, online };
                 self.answer(connection, tag, Ok(sent));
             }

@@ -89,6 +89,8 @@ impl Listener {
 pub(crate) struct Connections {
     all: BTreeMap<ConnectionId, Connection>,
     by_account: BTreeMap<AccountId, BTreeSet<ConnectionId>>,
+    /// Accounts of which a connection has begun or ceased to listen.
+    touched: BTreeSet<AccountId>,
 }
 
 impl Connections {
@@ -122,10 +124,13 @@ impl Connections {
 
     pub(crate) fn log_out(&mut self, id: ConnectionId) {
         let Some(connection) = self.all.get_mut(&id) else { return };
-        connection.listener = None;
+        let listened = connection.listener.take().is_some();
         if let Some(login) = connection.login.take()
             && let Some(ids) = self.by_account.get_mut(&login.account)
         {
+            if listened {
+                self.touched.insert(login.account);
+            }
             ids.remove(&id);
             if ids.is_empty() {
                 self.by_account.remove(&login.account);
@@ -136,6 +141,25 @@ impl Connections {
     /// The connections that are logged in to an account.
     pub(crate) fn of_account(&self, account: AccountId) -> Vec<ConnectionId> {
         self.by_account.get(&account).into_iter().flatten().copied().collect()
+    }
+
+    /// A connection that is logged in begins to listen.
+    pub(crate) fn listen(&mut self, id: ConnectionId, listener: Listener) {
+        if let Some(connection) = self.all.get_mut(&id) {
+            connection.listener = Some(listener);
+            self.touched.extend(connection.login.map(|login| login.account));
+        }
+    }
+
+    /// Whether any connection of an account listens.
+    pub(crate) fn is_listening(&self, account: AccountId) -> bool {
+        let mut ids = self.by_account.get(&account).into_iter().flatten();
+        ids.any(|id| self.all.get(id).is_some_and(|connection| connection.listener.is_some()))
+    }
+
+    /// The accounts of which a connection has begun or ceased to listen, since this was last asked.
+    pub(crate) fn take_touched(&mut self) -> BTreeSet<AccountId> {
+        std::mem::take(&mut self.touched)
     }
 
     /// The connections of an account that listen.

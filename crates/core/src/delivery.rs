@@ -72,9 +72,7 @@ impl Deliveries {
 impl Core {
     pub(crate) fn on_listen(&mut self, connection: ConnectionId, tag: Tag) {
         let Some(login) = self.connections.login(connection) else { return };
-        if let Some(connection) = self.connections.of(connection) {
-            connection.listener = Some(Listener::new(tag));
-        }
+        self.connections.listen(connection, Listener::new(tag));
         self.query(Job::ListenCount { connection, tag }, Query::PendingCount(login.account));
     }
 

@@ -15,7 +15,7 @@
 //! | `release`, `answering` | what answers and deliveries wait for |
 //! | `requests`, `accounts` | what clients ask |
 //! | `claims`, `names` | unique names |
-//! | `connections`, `delivery` | who listens, and what they are sent |
+//! | `connections`, `delivery`, `presence` | who listens, and what they are sent |
 
 #![warn(missing_docs)]
 
@@ -36,6 +36,7 @@ mod ledger;
 mod names;
 pub mod peer_message;
 mod peers;
+mod presence;
 mod receipts;
 mod release;
 mod replication;
@@ -88,6 +89,7 @@ pub struct Core {
     attempts: BTreeMap<AccountId, claims::Attempt>,
     // Clients.
     connections: connections::Connections,
+    told: presence::Told,
     waiting: release::Waiting,
     jobs: jobs::Jobs,
     deliveries: delivery::Deliveries,
@@ -131,6 +133,7 @@ impl Core {
             hearsay: claims::Hearsay::default(),
             attempts: BTreeMap::new(),
             connections: connections::Connections::default(),
+            told: presence::Told::default(),
             waiting: release::Waiting::default(),
             jobs: jobs::Jobs::default(),
             deliveries: delivery::Deliveries::default(),
@@ -226,6 +229,7 @@ impl Core {
             self.outputs.push_back(Output::Store(first, facts));
         }
         self.push_facts();
+        self.tell_presence();
         self.outputs.append(&mut later);
         let health = self.health_now();
         if health != *self.health {

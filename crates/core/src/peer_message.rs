@@ -40,6 +40,8 @@ pub enum PeerMessage {
     Ping(u64),
     /// The sign of life, with the number of the ping.
     Pong(u64),
+    /// Who listens at the sender, and who does not any more. Not stored anywhere.
+    Presence(Presence),
     /// Something newer.
     Unknown(u32),
 }
@@ -55,6 +57,17 @@ pub struct Hello {
     pub incarnation: Incarnation,
     /// What is durable at the sender.
     pub vector: VersionVector,
+}
+
+/// Who has begun and who has ceased to listen, since the sender last said so on this link.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Presence {
+    /// Listen now.
+    #[n(0)]
+    pub online: Vec<AccountId>,
+    /// Don't any more.
+    #[n(1)]
+    pub offline: Vec<AccountId>,
 }
 
 /// Asks for facts of one incarnation.
@@ -132,6 +145,7 @@ mod kind {
     pub const VERDICT: u32 = 7;
     pub const PING: u32 = 8;
     pub const PONG: u32 = 9;
+    pub const PRESENCE: u32 = 10;
 }
 
 impl PeerMessage {
@@ -167,6 +181,7 @@ impl PeerMessage {
             Self::Verdict(verdict) => encoder.array(2)?.u32(kind::VERDICT)?.encode(verdict)?.ok(),
             Self::Ping(number) => encoder.array(2)?.u32(kind::PING)?.u64(*number)?.ok(),
             Self::Pong(number) => encoder.array(2)?.u32(kind::PONG)?.u64(*number)?.ok(),
+            Self::Presence(presence) => encoder.array(2)?.u32(kind::PRESENCE)?.encode(presence)?.ok(),
             Self::Unknown(kind) => encoder.array(1)?.u32(*kind)?.ok(),
         }
     }
@@ -199,6 +214,7 @@ impl PeerMessage {
             kind::VERDICT => Self::Verdict(decoder.decode()?),
             kind::PING => Self::Ping(decoder.u64()?),
             kind::PONG => Self::Pong(decoder.u64()?),
+            kind::PRESENCE => Self::Presence(decoder.decode()?),
             unknown => Self::Unknown(unknown),
         })
     }
@@ -263,6 +279,7 @@ mod tests {
             PeerMessage::Verdict(Verdict { claim: position, confirming: false, rivals: vec![rival] }),
             PeerMessage::Ping(3),
             PeerMessage::Pong(4),
+            PeerMessage::Presence(Presence { online: vec![AccountId(1)], offline: vec![AccountId(2)] }),
             PeerMessage::Unknown(99),
         ];
         for message in messages {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use lastword_facts::VersionVector;
-use lastword_facts::ids::{Incarnation, Position, Seq};
+use lastword_facts::ids::{AccountId, Incarnation, Position, Seq};
 
 use crate::config::Settings;
 use crate::io::{JobId, LinkId, ReplicaId};
@@ -55,6 +55,8 @@ pub(crate) struct Link {
     pub(crate) dry_until: Mono,
     /// Pulls that are answered for it now.
     pub(crate) serving: u32,
+    /// Who listens there.
+    pub(crate) online: BTreeSet<AccountId>,
     pub(crate) round_trip: Duration,
     pub(crate) pinged: (u64, Mono),
 }
@@ -75,6 +77,7 @@ impl Link {
             pulls: BTreeMap::new(),
             dry_until: Mono::default(),
             serving: 0,
+            online: BTreeSet::new(),
             round_trip: Duration::ZERO,
             pinged: (0, now),
         }

@@ -73,6 +73,7 @@ impl Core {
                     link.round_trip = now.mono.since(link.pinged.1);
                 }
             }
+            PeerMessage::Presence(presence) => self.on_presence(peer, id, presence),
             PeerMessage::Hello(_) | PeerMessage::Unknown(_) => {}
         }
     }
@@ -97,6 +98,7 @@ impl Core {
         if let Some(link) = self.peers.link(peer, id) {
             link.had = Some(hello.vector);
         }
+        self.tell_who_is_here(peer, id);
         self.repair_from(peer, id);
         self.after_confirm(now);
     }

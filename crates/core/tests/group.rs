@@ -144,6 +144,33 @@ fn what_was_delivered_is_not_shown_again_anywhere_and_its_sender_knows() {
     assert_eq!(world.texts(bob_2), ["c"]);
 }
 
+/// Alice is told whether bob is there, wherever he is.
+#[test]
+fn presence_is_known_across_replicas() {
+    let mut world = World::new(3);
+    let (alice, bob) = alice_and_bob(&mut world, 2);
+    let online = |world: &mut World| {
+        let key = world.key();
+        let Ok(Answer::Sent { online, .. }) = world.call(alice, send("bob", "there?", key)) else { panic!() };
+        online
+    };
+    assert!(online(&mut world));
+    let key = world.key();
+    world.call(bob, Request::Logout { key }).unwrap();
+    world.run(10);
+    assert!(!online(&mut world));
+    world.login(bob, "bob").unwrap();
+    world.call(bob, Request::Listen).unwrap();
+    world.run(10);
+    assert!(online(&mut world));
+    world.kill(2);
+    world.run(100);
+    assert!(!online(&mut world));
+    world.start(2);
+    world.run(1000);
+    assert!(!online(&mut world), "his connection went with the replica");
+}
+
 #[test]
 fn facts_find_their_way_round_a_cut() {
     let mut world = World::new(3);
@@ -256,9 +283,10 @@ fn two_owners_of_a_name_after_a_partition() {
     world.create(other, "sam").unwrap();
     world.heal();
     world.run(2000);
+    let pattern = regex::Regex::new("(?i)sam").unwrap();
     for node in 0..3 {
         let asker = world.connect(node);
-        let request = Request::List { pattern: regex::Regex::new("(?i)sam").unwrap(), limit: 10, after: None };
+        let request = Request::List { pattern: pattern.clone(), limit: 10, after: None };
         let Ok(Answer::Names { names, .. }) = world.call(asker, request) else { panic!() };
         assert_eq!(names.len(), 2);
         assert!(names.contains(&"Sam".to_owned()), "the earlier claim keeps the name: {names:?}");
