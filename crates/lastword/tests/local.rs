@@ -1,0 +1,60 @@
+//! `lastword local`, as a new user meets it.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Three come up and are named with their pids, two are killed, the chat goes on, Ctrl-C stops all.
+#[test]
+fn a_first_look() {
+    let host = format!("127.{}.{}.200", 1 + std::process::id() / 256 % 250, std::process::id() % 256);
+    let port = {
+        // Three ports in a row on an address that nobody else uses.
+        let listener = TcpListener::bind((host.as_str(), 0)).expect("a free port");
+        listener.local_addr().expect("an address").port().min(65_000)
+    };
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let mut local = Command::new(env!("CARGO_BIN_EXE_lastword"))
+        .args(["local", "--host", &host, "--port", &port.to_string()])
+        .current_dir(dir.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut lines = BufReader::new(local.stdout.take().expect("piped")).lines().map(|line| line.expect("a line"));
+    let pids: Vec<i32> = ["a", "b", "c"]
+        .map(|name| {
+            let line = lines.next().expect("a line for each");
+            assert!(line.starts_with(&format!("{name} is up: pid ")), "{line}");
+            let pid = line.split(' ').nth(4).and_then(|pid| pid.strip_suffix(',')).expect("a pid");
+            pid.parse().expect("a number")
+        })
+        .to_vec();
+    let chat_command = lines.find(|line| line.contains(" chat")).expect("how to chat");
+    let replicas: Vec<&str> = chat_command.split_whitespace().skip(2).collect();
+    assert_eq!(replicas.len(), 6, "{chat_command}");
+
+    let chat = |input: &str| {
+        let script = format!("printf '{input}' | {} chat {}", env!("CARGO_BIN_EXE_lastword"), replicas.join(" "));
+        let output = Command::new("sh").args(["-c", &script]).output().expect("the chat runs");
+        (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.success())
+    };
+    let (said, well) = chat("create alice secret\\nsend alice one\\n");
+    assert!(well && said.contains("(stored on 3 of 3)"), "{said}");
+    for &pid in &pids[..2] {
+        kill_process(Pid::from_raw(pid).expect("a pid"), Signal::KILL).expect("killed");
+    }
+    assert!(lines.by_ref().any(|line| line.starts_with("b (pid ") && line.contains("has ended")));
+    let (said, well) = chat("login alice secret\\nsend alice two\\nhistory alice\\n");
+    assert!(well && said.contains("(stored on 1 of 3)") && said.contains("alice: one"), "{said}");
+    assert!(dir.path().join("data").join(format!("{host}_{port}")).join("log.db").exists());
+
+    let pid = i32::try_from(local.id()).ok().and_then(Pid::from_raw).expect("a pid");
+    kill_process(pid, Signal::INT).expect("told to stop");
+    let status = local.wait().expect("it ends");
+    assert!(status.success(), "{status}");
+    let last = Pid::from_raw(pids[2]).expect("a pid");
+    assert!(rustix::process::test_kill_process(last).is_err(), "the third is stopped, too");
+}
