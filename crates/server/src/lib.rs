@@ -32,6 +32,7 @@ use std::path::PathBuf;
 
 pub use cluster_key::ClusterKey;
 pub use error::ServerError;
+pub use front::convert as wire;
 pub use group::{Address, Group};
 pub use passwords::hash_password;
 

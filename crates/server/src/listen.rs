@@ -24,8 +24,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(3);
 /// What all connections of a server share.
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
-    pub(crate) group: Group,
-    pub(crate) seen_key: lastword_facts::token::SeenKey,
+    pub(crate) wire: crate::wire::Wire,
 }
 
 /// What a connection is, by its first bytes.
@@ -52,8 +51,7 @@ pub(crate) async fn serve(
     connections: usize,
     shutdown: impl Future<Output = ()>,
 ) {
-    let seen_key = group.key.seen_key();
-    let shared = Arc::new(Shared { engine: engine.clone(), group: group.clone(), seen_key });
+    let shared = Arc::new(Shared { engine: engine.clone(), wire: crate::wire::Wire::new(group.clone()) });
     let places = Arc::new(Semaphore::new(connections));
     let closing = engine.closing();
     tokio::pin!(shutdown, closing);

@@ -9,7 +9,7 @@ use lastword_protocol::event::{self, Event, ReceiptState};
 use lastword_protocol::{Code, LINE_BYTES, Op, Refusal, RequestId, Uuid, request};
 use regex::{Regex, RegexBuilder};
 
-use crate::listen::Shared;
+use crate::group::Group;
 
 /// The longest pattern of a `list`, in bytes.
 const PATTERN_BYTES: usize = 256;
@@ -19,21 +19,41 @@ const PATTERN_SIZE: usize = 1024 * 1024;
 const NAMES: (u32, u32) = (100, 1000);
 const MESSAGES: (u32, u32) = (50, 500);
 
+/// What a replica needs to know to speak the protocol.
+#[derive(Debug, Clone)]
+pub struct Wire {
+    /// The group.
+    pub group: Group,
+    /// What `seen` tokens are signed with.
+    pub seen_key: SeenKey,
+}
+
+impl Wire {
+    /// For one replica of a group.
+    pub fn new(group: Group) -> Self {
+        let seen_key = group.key.seen_key();
+        Self { group, seen_key }
+    }
+}
+
 /// Which shape of answer an operation has, where the core does not tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub enum Shape {
+    /// The object of `hello`.
     Hello,
+    /// What the core's answer says.
     Other,
 }
 
 impl Shape {
-    pub(crate) fn of(op: &Op) -> Self {
+    /// The shape that an operation's answer has.
+    pub fn of(op: &Op) -> Self {
         if matches!(op, Op::Hello { .. }) { Self::Hello } else { Self::Other }
     }
 }
 
 /// Turns a request of the wire into one of the core.
-pub(crate) fn request(op: Op, seen_key: &SeenKey) -> Result<CoreRequest, Refusal> {
+pub fn request(op: Op, seen_key: &SeenKey) -> Result<CoreRequest, Refusal> {
     Ok(match op {
         Op::Hello { .. } | Op::Status => CoreRequest::Status,
         Op::Ping => CoreRequest::Ping,
@@ -118,15 +138,15 @@ fn uuid(key: Key) -> String {
 }
 
 /// Writes the answer to a request as a line. A page that is too long for one is cut.
-pub(crate) fn write_answer(
+pub fn write_answer(
     into: &mut Vec<u8>,
     id: RequestId,
     shape: Shape,
     result: Result<io::Answer, io::Refusal>,
-    shared: &Shared,
+    wire: &Wire,
 ) {
     let result = match result {
-        Ok(answer) => Ok(done(answer, shape, shared)),
+        Ok(answer) => Ok(done(answer, shape, wire)),
         Err(refused) => Err(refusal(&refused)),
     };
     let mut answer = answer::Answer { id: Some(id), result };
@@ -159,13 +179,14 @@ fn cut(answer: &mut answer::Answer, length: usize) -> bool {
 }
 
 /// Writes one JSON line.
-pub(crate) fn write_line(into: &mut Vec<u8>, line: &impl SerializeLine) {
+pub fn write_line(into: &mut Vec<u8>, line: &impl SerializeLine) {
     line.write(into);
     into.push(b'\n');
 }
 
 /// What stands in a line: these types always become JSON.
-pub(crate) trait SerializeLine {
+pub trait SerializeLine {
+    /// Writes it at the end of `into`, without a line feed.
     fn write(&self, into: &mut Vec<u8>);
 }
 
@@ -192,8 +213,8 @@ fn escaped_len(text: &str) -> usize {
         .sum()
 }
 
-fn done(answer: io::Answer, shape: Shape, shared: &Shared) -> Done {
-    let own = shared.group.own_name();
+fn done(answer: io::Answer, shape: Shape, wire: &Wire) -> Done {
+    let own = wire.group.own_name();
     match answer {
         io::Answer::Nothing => Done::Nothing(answer::Nothing {}),
         io::Answer::Status { health, .. } if shape == Shape::Hello => Done::Hello(answer::Hello {
@@ -201,13 +222,13 @@ fn done(answer: io::Answer, shape: Shape, shared: &Shared) -> Done {
             version: lastword_protocol::VERSION,
             replica: own,
             stale: health.stale,
-            replicas: replicas(&health, shared),
+            replicas: replicas(&health, wire),
         }),
         io::Answer::Status { name, health } => Done::Status(answer::Status {
             name,
             replica: own,
             stale: health.stale,
-            replicas: replicas(&health, shared),
+            replicas: replicas(&health, wire),
         }),
         io::Answer::Created { account, name, token, copies } => Done::Create(answer::Created {
             account: account.to_string(),
@@ -233,7 +254,7 @@ fn done(answer: io::Answer, shape: Shape, shared: &Shared) -> Done {
             message: uuid(key),
             to_account: to.to_string(),
             at: at_ms,
-            seen: shared.seen_key.seal(seen),
+            seen: wire.seen_key.seal(seen),
             stored: copies.stored,
             of: copies.of,
             online,
@@ -252,13 +273,13 @@ fn done(answer: io::Answer, shape: Shape, shared: &Shared) -> Done {
         }),
         io::Answer::Listening { pending } => Done::Listen(answer::Listening { pending }),
         io::Answer::History { messages, more } => Done::History(answer::HistoryPage {
-            messages: messages.into_iter().map(|view| message(view, LogIndex::NONE, shared)).collect(),
+            messages: messages.into_iter().map(|view| message(view, LogIndex::NONE, wire)).collect(),
             more,
         }),
     }
 }
 
-fn message(view: io::MessageView, index: LogIndex, shared: &Shared) -> answer::Message {
+fn message(view: io::MessageView, index: LogIndex, wire: &Wire) -> answer::Message {
     let io::MessageView { message, from, to } = view;
     answer::Message {
         message: uuid(message.key),
@@ -268,26 +289,27 @@ fn message(view: io::MessageView, index: LogIndex, shared: &Shared) -> answer::M
         to_account: message.to.to_string(),
         at: message.at_ms,
         pos: Pos { order: message.order, index }.to_string(),
-        seen: shared.seen_key.seal(message.order.stamp),
+        seen: wire.seen_key.seal(message.order.stamp),
         text: message.text,
     }
 }
 
 /// Turns an event of the core into one of the wire.
-pub(crate) fn event(event: io::Event, shared: &Shared) -> Event {
+pub fn event(event: io::Event, wire: &Wire) -> Event {
     match event {
         io::Event::Message(view) => {
             let index = view.message.index;
-            Event::Message(message(view, index, shared))
+            Event::Message(message(view, index, wire))
         }
         io::Event::Receipt { key, to } => {
             Event::Receipt(event::Receipt { message: uuid(key), to: to.to_string(), state: ReceiptState::Delivered })
         }
-        io::Event::Health(health) => Event::Replicas { replicas: replicas(&health, shared), stale: health.stale },
+        io::Event::Health(health) => Event::Replicas { replicas: replicas(&health, wire), stale: health.stale },
     }
 }
 
-pub(crate) fn close_reason(reason: io::CloseReason) -> event::CloseReason {
+/// Turns the core's reason into the wire's.
+pub fn close_reason(reason: io::CloseReason) -> event::CloseReason {
     match reason {
         io::CloseReason::Deleted => event::CloseReason::Deleted,
         io::CloseReason::LoggedOut => event::CloseReason::LoggedOut,
@@ -295,8 +317,8 @@ pub(crate) fn close_reason(reason: io::CloseReason) -> event::CloseReason {
     }
 }
 
-fn replicas(health: &io::Health, shared: &Shared) -> Vec<answer::Replica> {
-    let members = shared.group.members.iter().zip(&health.replicas).enumerate();
+fn replicas(health: &io::Health, wire: &Wire) -> Vec<answer::Replica> {
+    let members = wire.group.members.iter().zip(&health.replicas).enumerate();
     members
         .map(|(n, (address, standing))| answer::Replica {
             name: io::ReplicaId(n as u8).name(),

@@ -160,7 +160,7 @@ impl Connection<'_> {
     /// Turns a request into the core's, or refuses it.
     fn convert(&mut self, request: Request) -> Option<(Tag, CoreRequest)> {
         let shape = convert::Shape::of(&request.op);
-        match convert::request(request.op, &self.shared.seen_key) {
+        match convert::request(request.op, &self.shared.wire.seen_key) {
             Ok(core_request) => {
                 self.last_tag += 1;
                 let tag = Tag(self.last_tag);
@@ -183,12 +183,12 @@ impl Connection<'_> {
             match item {
                 ToClient::Answer(tag, result) => {
                     if let Some((id, shape)) = self.unanswered.remove(&tag) {
-                        convert::write_answer(&mut self.write, id, shape, result, self.shared);
+                        convert::write_answer(&mut self.write, id, shape, result, &self.shared.wire);
                     }
                 }
                 ToClient::Event(event, drain) => {
                     drained |= drain;
-                    self.push_line(&convert::event(event, self.shared));
+                    self.push_line(&convert::event(event, &self.shared.wire));
                 }
                 ToClient::Close(reason) => {
                     self.push_line(&Event::Closed { reason: convert::close_reason(reason) });

@@ -70,7 +70,7 @@ async fn dial(group: &Group, peer: ReplicaId) -> Result<(TcpStream, noise::Trans
 
 /// Another replica has dialled; some bytes were read already.
 pub(crate) async fn accept(mut stream: TcpStream, mut read: Vec<u8>, shared: &Arc<Shared>) {
-    let group = &shared.group;
+    let group = &shared.wire.group;
     let identity = Identity { own: group.own, group: group.hash };
     let from = stream.peer_addr().map_or_else(|_| "somebody".to_owned(), |address| address.to_string());
     let handshake = tokio::time::timeout(PATIENCE, noise::accept(&mut stream, &mut read, &group.key, identity));
