@@ -21,7 +21,10 @@ impl DataDir {
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, OpenError> {
         let path = path.into();
         let io = |source| OpenError::Io { path: path.clone(), source };
-        std::fs::create_dir_all(&path).map_err(io)?;
+        make(&path).map_err(io)?;
+        // SQLite takes a path that begins with "file:" for an address; a whole one begins with "/".
+        let path = path.canonicalize().map_err(io)?;
+        let io = |source| OpenError::Io { path: path.clone(), source };
         let lock = File::options().create(true).truncate(false).write(true).open(path.join("lock")).map_err(io)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, _lock: lock }),
@@ -42,6 +45,18 @@ impl DataDir {
     pub(crate) fn views(&self) -> PathBuf {
         self.path.join("views.db")
     }
+}
+
+/// Makes a directory so that it is still there after a power cut.
+fn make(path: &Path) -> std::io::Result<()> {
+    let missing: Vec<&Path> =
+        path.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
+    std::fs::create_dir_all(path)?;
+    for made in missing {
+        let parent = made.parent().filter(|parent| !parent.as_os_str().is_empty());
+        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// The bytes that are free, for this user, on the disk that holds `path`.

@@ -33,7 +33,9 @@ pub enum OpenError {
         what: String,
     },
     /// The machine refused.
-    #[error("can't open the data directory {path}: {source}; check that it is a directory and may be written by this user")]
+    #[error(
+        "can't open the data directory {path}: {source}; check that it is a directory and may be written by this user"
+    )]
     Io {
         /// What could not be opened.
         path: PathBuf,
@@ -49,7 +51,9 @@ pub enum AppendError {
     #[error("the disk is full")]
     Full,
     /// The disk can't be trusted any more: the process must stop without telling anybody anything.
-    #[error("writing the log failed ({0}): the disk can't be trusted to try again. Check the disk, then start again; what is missing comes back from the other replicas")]
+    #[error(
+        "writing the log failed ({0}): the disk can't be trusted to try again. Check the disk, then start again; what is missing comes back from the other replicas"
+    )]
     Failed(rusqlite::Error),
 }
 
@@ -59,6 +63,16 @@ pub enum StoreError {
     /// SQLite says why.
     #[error("the database failed: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// Records of the log are not there.
+    #[error(
+        "log.db is damaged: its records {from} to {upto} are missing. Move the data directory away and start again, and the replica refills from the others; if there are no others, keep it and restore a backup"
+    )]
+    Missing {
+        /// The first that is missing.
+        from: u64,
+        /// The last that is missing.
+        upto: u64,
+    },
     /// The views stand for another place of the log than the change that was to be applied.
     #[error("the views stand for place {stand} of the log, and can't take in place {given}")]
     Gap {
@@ -67,6 +81,9 @@ pub enum StoreError {
         /// What was given.
         given: u64,
     },
+    /// Views that can't be used can't be removed either.
+    #[error("views.db can't be used, and can't be removed to be made anew: {0}; remove it, then start again")]
+    Stuck(std::io::Error),
     /// A record of the views can't be read.
     #[error("the views hold something that can't be read: {0}")]
     Unreadable(#[from] minicbor::decode::Error),

@@ -11,7 +11,9 @@
 mod dir;
 mod error;
 mod log;
+mod marks;
 mod read;
+mod record;
 mod sql;
 mod views;
 

@@ -5,26 +5,27 @@
 //! 2. [`Log::append`] is one transaction and one sync: after it all of its facts are on disk, or none.
 //! 3. Every record has a checksum over its place, its position and its bytes.
 //!
-//! There is no index on positions: two secondary indexes would make appending four to five times
-//! dearer. Instead `marks` has the place of each incarnation's first fact and of one in every
-//! [`MARK_EVERY`]; from there one reads on.
+//! There is no index on positions; instead there are [`Marks`].
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use lastword_facts::Fact;
-use lastword_facts::ids::{Incarnation, LogIndex, Position, Seq};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use lastword_facts::ids::{LogIndex, Position};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi, params};
 
 use crate::dir::DataDir;
 use crate::error::{AppendError, OpenError, StoreError};
+use crate::marks::{self, Marks};
+use crate::record::{self, checksum};
 use crate::sql::{Whole, small};
 
 /// The format of the data directory that this program writes.
 pub(crate) const FORMAT: u32 = 1;
-/// One fact of an incarnation in so many has its place noted.
-const MARK_EVERY: u64 = 256;
+const PAGE_BYTES: u64 = 8192;
+/// About so many pages in the write-ahead log are moved into the table in one go. That stops the writer:
+/// small ones do it for milliseconds, every few thousand facts.
+const CHECKPOINT_PAGES: u64 = 500;
 
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -39,9 +40,10 @@ const SCHEMA: &str = "
 pub struct Log {
     connection: Connection,
     end: LogIndex,
-    /// Of each incarnation the last seq that has a mark.
-    marked: BTreeMap<Incarnation, Seq>,
+    marks: Marks,
     alone: bool,
+    /// About how many pages wait in the write-ahead log.
+    waiting_pages: u64,
 }
 
 impl Log {
@@ -51,21 +53,21 @@ impl Log {
     /// It is damaged, or of a newer format.
     pub fn open(dir: &DataDir) -> Result<Self, OpenError> {
         let file = dir.log();
-        let format = Self::prepare(&file).map_err(|error| damaged(&file, &error))?;
-        if format.1 > FORMAT {
-            return Err(OpenError::Newer { dir: dir.path().to_owned(), found: format.1, known: FORMAT });
+        let (connection, format) = Self::prepare(&file).map_err(|error| failed(&file, error))?;
+        if format > FORMAT {
+            return Err(OpenError::Newer { dir: dir.path().to_owned(), found: format, known: FORMAT });
         }
-        Self::load(format.0).map_err(|error| damaged(&file, &error))
+        Self::load(connection).map_err(|error| failed(&file, error))
     }
 
     /// Opens the file far enough to tell its format.
     fn prepare(file: &Path) -> rusqlite::Result<(Connection, u32)> {
         let connection = Connection::open(file)?;
-        connection.pragma_update(None, "page_size", 8192)?;
+        connection.pragma_update(None, "page_size", PAGE_BYTES as u32)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        // A checkpoint stops the writer: small ones do it for milliseconds, every few thousand facts.
-        connection.pragma_update(None, "wal_autocheckpoint", 500)?;
+        // Append does it, and looks at what comes of it: SQLite would pass over a sync that failed.
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         let known: bool = connection.query_row(
             "SELECT count(*) > 0 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'",
             [],
@@ -81,22 +83,12 @@ impl Log {
     }
 
     fn load(connection: Connection) -> rusqlite::Result<Self> {
-        let end: Option<i64> = connection.query_row("SELECT max(place) FROM log", [], |row| row.get(0))?;
-        let alone: Option<bool> =
-            connection.query_row("SELECT value FROM meta WHERE name = 'alone'", [], |row| row.get(0)).optional()?;
-        let marked = {
-            let mut marks = connection.prepare("SELECT incarnation, max(seq) FROM marks GROUP BY incarnation")?;
-            let rows = marks.query_map([], |row| {
-                Ok((Incarnation(row.get::<_, Whole>(0)?.0), Seq(row.get::<_, i64>(1)? as u64)))
-            })?;
-            rows.collect::<rusqlite::Result<BTreeMap<_, _>>>()?
-        };
-        Ok(Self {
-            connection,
-            end: LogIndex(end.unwrap_or(0) as u64),
-            marked,
-            alone: alone.unwrap_or(false),
-        })
+        // With all of its columns, so that a table of another make shows at once.
+        let last = format!("SELECT {} FROM log ORDER BY place DESC LIMIT 1", record::COLUMNS);
+        let end = connection.query_row(&last, [], record::read).optional()?.map_or(LogIndex::NONE, |last| last.index);
+        let alone = connection.query_row("SELECT value FROM meta WHERE name = 'alone'", [], |row| row.get(0))?;
+        let marks = Marks::load(&connection)?;
+        Ok(Self { connection, end, marks, alone, waiting_pages: 0 })
     }
 
     /// The last place that is on disk.
@@ -114,6 +106,9 @@ impl Log {
     /// # Errors
     /// It could not be written; what was kept before still is.
     pub fn set_alone(&mut self, alone: bool) -> Result<(), StoreError> {
+        if alone == self.alone {
+            return Ok(());
+        }
         self.connection.execute("UPDATE meta SET value = ?1 WHERE name = 'alone'", params![alone])?;
         self.alone = alone;
         Ok(())
@@ -125,56 +120,81 @@ impl Log {
     /// [`AppendError::Full`]: nothing was written, and the same may be tried again.
     /// [`AppendError::Failed`]: the process must stop.
     pub fn append(&mut self, facts: &[Arc<Fact>]) -> Result<LogIndex, AppendError> {
-        let marked = self.write(facts).map_err(|error| match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => AppendError::Full,
-            _ => AppendError::Failed(error),
-        })?;
-        self.marked.extend(marked);
+        if facts.is_empty() {
+            return Ok(self.end);
+        }
+        if let Err(error) = self.write(facts) {
+            // The marks of this transaction are not there.
+            self.marks = Marks::load(&self.connection).map_err(AppendError::Failed)?;
+            return Err(if is_full(&error) { AppendError::Full } else { AppendError::Failed(error) });
+        }
         self.end = LogIndex(self.end.0 + facts.len() as u64);
+        // One page that was begun before and one of marks, besides the facts themselves.
+        let bytes: u64 = facts.iter().map(|fact| fact.bytes().len() as u64 + 32).sum();
+        self.waiting_pages += 2 + bytes / PAGE_BYTES;
+        if self.waiting_pages >= CHECKPOINT_PAGES {
+            self.checkpoint()?;
+        }
         Ok(self.end)
     }
 
-    fn write(&mut self, facts: &[Arc<Fact>]) -> rusqlite::Result<BTreeMap<Incarnation, Seq>> {
-        let mut marked: BTreeMap<Incarnation, Seq> = BTreeMap::new();
+    fn write(&mut self, facts: &[Arc<Fact>]) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
         {
             let mut insert = transaction.prepare_cached("INSERT INTO log VALUES (?1, ?2, ?3, ?4, ?5)")?;
-            let mut mark = transaction.prepare_cached("INSERT OR IGNORE INTO marks VALUES (?1, ?2, ?3)")?;
-            for (place, fact) in (self.end.0 + 1..).zip(facts) {
+            for (place, fact) in (self.end.0 + 1..).map(LogIndex).zip(facts) {
                 let Position { incarnation, seq } = fact.position;
                 let checksum = checksum(place, fact.position, fact.bytes());
                 let whole = Whole::from(incarnation);
-                insert.execute(params![small(place), whole, small(seq.0), checksum, &fact.bytes()[..]])?;
-                let last = marked.get(&incarnation).or_else(|| self.marked.get(&incarnation));
-                if last.is_none_or(|last| seq.0 >= last.0 + MARK_EVERY) {
-                    mark.execute(params![whole, small(seq.0), small(place)])?;
-                    marked.insert(incarnation, seq);
+                insert.execute(params![small(place.0), whole, small(seq.0), checksum, &fact.bytes()[..]])?;
+                if self.marks.due(fact.position, place) {
+                    self.marks.put(&transaction, fact.position, place)?;
                 }
             }
         }
-        transaction.commit()?;
-        Ok(marked)
+        transaction.commit()
     }
 
-    /// Writes a fact over the damaged record of its position. Says whether there was one.
+    /// Moves what waits in the write-ahead log into the table, as far as no reader is in the way.
+    fn checkpoint(&mut self) -> Result<(), AppendError> {
+        let moved = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?));
+        match moved {
+            Ok(left) => self.waiting_pages = u64::try_from(left).unwrap_or(0),
+            // The facts are on disk; they are moved when there is room.
+            Err(error) if is_full(&error) => self.waiting_pages = 0,
+            Err(error) => return Err(AppendError::Failed(error)),
+        }
+        Ok(())
+    }
+
+    /// Writes a fact over the record of its position, if that is damaged. Says whether it was.
     ///
     /// # Errors
     /// It could not be written; the record is as damaged as before.
     pub fn repair(&mut self, fact: &Fact) -> Result<bool, StoreError> {
+        let Some(place) = self.damaged_place(fact.position)? else { return Ok(false) };
         let Position { incarnation, seq } = fact.position;
-        let place: Option<i64> = self
-            .connection
-            .query_row(
-                "SELECT place FROM log WHERE incarnation = ?1 AND seq = ?2 ORDER BY place LIMIT 1",
-                params![Whole::from(incarnation), small(seq.0)],
-                |row| row.get(0),
-            )
-            .optional()?;
-        let Some(place) = place else { return Ok(false) };
-        let checksum = checksum(place as u64, fact.position, fact.bytes());
-        let sql = "UPDATE log SET checksum = ?2, fact = ?3 WHERE place = ?1";
-        self.connection.execute(sql, params![place, checksum, &fact.bytes()[..]])?;
+        let checksum = checksum(place, fact.position, fact.bytes());
+        let sql = "UPDATE log SET incarnation = ?2, seq = ?3, checksum = ?4, fact = ?5 WHERE place = ?1";
+        let (whole, seq) = (Whole::from(incarnation), small(seq.0));
+        self.connection.execute(sql, params![small(place.0), whole, seq, checksum, &fact.bytes()[..]])?;
         Ok(true)
+    }
+
+    fn damaged_place(&self, position: Position) -> rusqlite::Result<Option<LogIndex>> {
+        let Some((start, end)) = marks::window(&self.connection, position)? else { return Ok(None) };
+        let sql = format!("SELECT {} FROM log WHERE place >= ?1 AND place < ?2 ORDER BY place", record::COLUMNS);
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([small(start), small(end)])?;
+        while let Some(row) = rows.next()? {
+            let found = record::read(row)?;
+            if found.position == position {
+                return Ok((!found.whole).then_some(found.index));
+            }
+        }
+        Ok(None)
     }
 
     /// Lets the log take only so many more pages, as on a disk that is nearly full.
@@ -185,16 +205,30 @@ impl Log {
     }
 }
 
-/// CRC-32 over all that a record says.
-pub(crate) fn checksum(place: u64, position: Position, fact: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    for number in [place, position.incarnation.0, position.seq.0] {
-        hasher.update(&number.to_be_bytes());
-    }
-    hasher.update(fact);
-    hasher.finalize()
+/// Whether the disk is full. The second: there is no room for the index of the write-ahead log.
+pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
+    let extended = error.sqlite_error().map(|error| error.extended_code);
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull) || extended == Some(ffi::SQLITE_IOERR_SHMSIZE)
 }
 
-fn damaged(file: &Path, error: &rusqlite::Error) -> OpenError {
-    OpenError::Damaged { file: file.to_owned(), what: error.to_string() }
+/// Whether a file's contents are not what was written, or not by this program.
+pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
+    match error.sqlite_error() {
+        // A value of a kind that does not belong there.
+        None => true,
+        Some(failure) => {
+            // "Unknown" is SQLite's general error: a table or a column that is not there.
+            matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown)
+                || failure.extended_code == ffi::SQLITE_IOERR_SHORT_READ
+        }
+    }
+}
+
+/// Only damage is called so: moving the directory away helps against nothing else.
+fn failed(file: &Path, error: rusqlite::Error) -> OpenError {
+    if is_damage(&error) {
+        OpenError::Damaged { file: file.to_owned(), what: error.to_string() }
+    } else {
+        OpenError::Io { path: file.to_owned(), source: std::io::Error::other(error) }
+    }
 }

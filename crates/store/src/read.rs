@@ -5,12 +5,13 @@ use std::sync::Arc;
 use lastword_facts::Fact;
 use lastword_facts::ids::{LogIndex, Position, Seq};
 use lastword_facts::views::Found;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::dir::DataDir;
 use crate::error::StoreError;
-use crate::log::checksum;
-use crate::sql::{Whole, small};
+use crate::marks;
+use crate::record;
+use crate::sql::small;
 
 /// A record whose checksum does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,21 +37,26 @@ impl LogReader {
         Ok(Self { connection: Connection::open_with_flags(dir.log(), flags)? })
     }
 
-    /// Every record after a place, in log order.
+    /// Every record after a place, in log order, without leaving one out.
     ///
     /// # Errors
-    /// SQLite can't read on.
+    /// SQLite can't read on, or records are missing.
     pub fn tail(
         &self,
         after: LogIndex,
         mut take: impl FnMut(LogIndex, Result<Arc<Fact>, Damaged>),
     ) -> Result<(), StoreError> {
-        let sql = "SELECT place, incarnation, seq, checksum, fact FROM log WHERE place > ?1 ORDER BY place";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(params![small(after.0)])?;
+        let sql = format!("SELECT {} FROM log WHERE place > ?1 ORDER BY place", record::COLUMNS);
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([small(after.0)])?;
+        let mut last = after;
         while let Some(row) = rows.next()? {
-            let record = record(row)?;
-            take(record.0, record.1);
+            let found = record::read(row)?;
+            if found.index != last.next() {
+                return Err(StoreError::Missing { from: last.0 + 1, upto: found.index.0.saturating_sub(1) });
+            }
+            last = found.index;
+            take(last, found.fact.ok_or(Damaged { index: last, position: found.position }));
         }
         Ok(())
     }
@@ -61,47 +67,67 @@ impl LogReader {
     /// # Errors
     /// SQLite can't read.
     pub fn facts(&self, from: Position, upto: Seq, limit_bytes: u32) -> Result<Found, StoreError> {
-        let whole = Whole::from(from.incarnation);
-        let mark: Option<i64> = self
-            .connection
-            .prepare_cached("SELECT place FROM marks WHERE incarnation = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1")?
-            .query_row(params![whole, small(from.seq.0)], |row| row.get(0))
-            .optional()?;
-        let mut facts: Vec<Arc<Fact>> = Vec::new();
-        let Some(mark) = mark else { return Ok(Found::Facts { facts, damaged: None }) };
-        let sql = "SELECT place, incarnation, seq, checksum, fact FROM log
-                   WHERE place >= ?1 AND incarnation = ?2 AND seq BETWEEN ?3 AND ?4 ORDER BY place";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(params![mark, whole, small(from.seq.0), small(upto.0)])?;
-        let (mut next, mut bytes) = (from.seq, 0);
-        while next <= upto
-            && bytes < limit_bytes as usize
-            && let Some(row) = rows.next()?
-        {
-            // A record that was mended is in the log a second time.
-            if row.get::<_, i64>(2)? as u64 != next.0 {
+        let mut pull = Pull { next: from, upto, room: limit_bytes as usize, facts: Vec::new(), damaged: None };
+        let mut read_before = 0;
+        while pull.next.seq <= upto {
+            let window = marks::window(&self.connection, pull.next)?;
+            let Some((start, end)) = window.filter(|&(_, end)| end > read_before) else {
+                // It is not where it should be. If others after it are there, not even the position of
+                // its record can be read; otherwise the log just ends here.
+                pull.damaged = marks::is_passed(&self.connection, pull.next)?.then_some(pull.next);
+                break;
+            };
+            if self.read_window(&mut pull, start.max(read_before), end)?.is_some() {
+                break;
+            }
+            read_before = end;
+        }
+        Ok(Found::Facts { facts: pull.facts, damaged: pull.damaged })
+    }
+
+    fn read_window(&self, pull: &mut Pull, start: u64, end: u64) -> Result<Option<Done>, StoreError> {
+        let sql = format!("SELECT {} FROM log WHERE place >= ?1 AND place < ?2 ORDER BY place", record::COLUMNS);
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([small(start), small(end)])?;
+        while let Some(row) = rows.next()? {
+            // Another incarnation's, or the second record of one that was mended.
+            if record::position(row)? != pull.next {
                 continue;
             }
-            match record(row)?.1 {
-                Ok(fact) => {
-                    bytes += fact.bytes().len();
-                    facts.push(fact);
-                    next = next.next();
-                }
-                Err(damaged) => return Ok(Found::Facts { facts, damaged: Some(damaged.position) }),
+            let found = record::read(row)?;
+            let Some(fact) = found.fact.filter(|_| found.whole) else {
+                pull.damaged = Some(pull.next);
+                return Ok(Some(Done));
+            };
+            if let Some(done) = pull.take(fact) {
+                return Ok(Some(done));
             }
         }
-        Ok(Found::Facts { facts, damaged: None })
+        Ok(None)
     }
 }
 
-/// A record, with its checksum looked at.
-fn record(row: &Row) -> rusqlite::Result<(LogIndex, Result<Arc<Fact>, Damaged>)> {
-    let index = LogIndex(row.get::<_, i64>(0)? as u64);
-    let incarnation = lastword_facts::Incarnation(row.get::<_, Whole>(1)?.0);
-    let position = Position { incarnation, seq: Seq(row.get::<_, i64>(2)? as u64) };
-    let bytes = row.get_ref(4)?.as_blob()?;
-    let whole = row.get::<_, u32>(3)? == checksum(index.0, position, bytes);
-    let fact = whole.then(|| Fact::decode(bytes).ok()).flatten().filter(|fact| fact.position == position);
-    Ok((index, fact.map(Arc::new).ok_or(Damaged { index, position })))
+/// Facts on their way to a peer.
+struct Pull {
+    next: Position,
+    upto: Seq,
+    room: usize,
+    facts: Vec<Arc<Fact>>,
+    damaged: Option<Position>,
+}
+
+/// Nothing more is to be read.
+struct Done;
+
+impl Pull {
+    fn take(&mut self, fact: Arc<Fact>) -> Option<Done> {
+        let bytes = fact.bytes().len();
+        if bytes > self.room && !self.facts.is_empty() {
+            return Some(Done);
+        }
+        self.room = self.room.saturating_sub(bytes);
+        self.facts.push(fact);
+        self.next.seq = self.next.seq.next();
+        (self.next.seq > self.upto).then_some(Done)
+    }
 }

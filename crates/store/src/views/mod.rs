@@ -19,13 +19,15 @@ use std::path::Path;
 
 use lastword_facts::VersionVector;
 use lastword_facts::ids::{LogIndex, Stamp};
+use lastword_facts::views::Change;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::dir::DataDir;
 use crate::error::StoreError;
+use crate::log::is_damage;
 
 /// The version of the views' schema and of what applying means: others are made anew.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 const SCHEMA: &str = "
     CREATE TABLE state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -35,14 +37,16 @@ const SCHEMA: &str = "
         place INTEGER PRIMARY KEY, key BLOB NOT NULL, author BLOB NOT NULL, receiver BLOB NOT NULL,
         incarnation INTEGER NOT NULL, seq INTEGER NOT NULL,
         stamp INTEGER NOT NULL, stamped_by INTEGER NOT NULL,
-        at_ms INTEGER NOT NULL, pending INTEGER NOT NULL, text TEXT NOT NULL);
-    CREATE UNIQUE INDEX message_identity ON messages (key, author);
+        at_ms INTEGER NOT NULL, pending INTEGER NOT NULL, version_7 INTEGER NOT NULL, text TEXT NOT NULL);
+    -- Version 7 keys stand together: so the recent ones are a range, whatever other keys people draw.
+    CREATE UNIQUE INDEX message_identity ON messages (version_7, key, author);
     CREATE INDEX message_history ON messages (min(author, receiver), max(author, receiver), stamp, stamped_by);
     CREATE INDEX message_inbox ON messages (receiver, place) WHERE pending;
     CREATE INDEX message_outbox ON messages (author, stamp, stamped_by) WHERE pending;
     CREATE TABLE copies (
         receiver BLOB NOT NULL, incarnation INTEGER NOT NULL, seq INTEGER NOT NULL, place INTEGER NOT NULL,
         PRIMARY KEY (receiver, incarnation, seq)) WITHOUT ROWID;
+    CREATE INDEX copies_of ON copies (place);
     CREATE TABLE delivered (
         account BLOB NOT NULL, incarnation INTEGER NOT NULL, seq INTEGER NOT NULL,
         PRIMARY KEY (account, incarnation)) WITHOUT ROWID;";
@@ -54,8 +58,12 @@ pub struct Views {
     stand: LogIndex,
     vector: VersionVector,
     stamp: Stamp,
-    /// A transaction is open.
-    open: bool,
+    /// What came since the last commit: written again when a transaction comes to nothing.
+    uncommitted: Vec<Change>,
+    /// So many of those are in the open transaction.
+    written: usize,
+    /// The disk is full: nothing of them is.
+    full: bool,
     made_anew: Option<&'static str>,
 }
 
@@ -67,10 +75,12 @@ impl Views {
     /// They can't even be made anew.
     pub fn open(dir: &DataDir, log_end: LogIndex) -> Result<Self, StoreError> {
         let file = dir.views();
-        let found = if file.exists() { Self::existing(&file, log_end) } else { Err("they were missing") };
+        let found =
+            if file.exists() { Self::existing(&file, log_end) } else { Err(Unusable::Because("they were missing")) };
         match found {
             Ok(views) => Ok(views),
-            Err(why) => Self::anew(&file, why),
+            Err(Unusable::Because(why)) => Self::anew(&file, why),
+            Err(Unusable::Now(error)) => Err(error),
         }
     }
 
@@ -84,32 +94,30 @@ impl Views {
         self.stand
     }
 
-    fn existing(file: &Path, log_end: LogIndex) -> Result<Self, &'static str> {
-        let unreadable = |_: StoreError| "they could not be read";
-        let mut views = Self::connect(file).map_err(unreadable)?;
+    fn existing(file: &Path, log_end: LogIndex) -> Result<Self, Unusable> {
+        let mut views = Self::connect(file)?;
         let state = |name: &str| -> Result<Option<i64>, StoreError> {
             let sql = "SELECT value FROM state WHERE name = ?1";
             Ok(views.connection.query_row(sql, params![name], |row| row.get(0)).optional()?)
         };
-        if state("version").map_err(unreadable)? != Some(VERSION) {
-            return Err("they are of another version");
+        if state("version")? != Some(VERSION) {
+            return Err(Unusable::Because("they are of another version"));
         }
         let boot: Option<String> = views
             .connection
             .query_row("SELECT value FROM state WHERE name = 'boot'", [], |row| row.get(0))
-            .optional()
-            .map_err(|_| "they could not be read")?;
-        if boot.is_some_and(|boot| !boot.is_empty() && boot != current_boot()) {
-            return Err("the machine went down while they were written");
+            .optional()?;
+        if boot.is_none_or(|boot| boot != CLOSED && (boot == UNKNOWN_BOOT || boot != current_boot())) {
+            return Err(Unusable::Because("the machine went down while they were written"));
         }
-        let stand = state("place").map_err(unreadable)?.unwrap_or(0) as u64;
+        let stand = state("place")?.unwrap_or(0) as u64;
         if stand > log_end.0 {
-            return Err("they stand for more than the log holds");
+            return Err(Unusable::Because("they stand for more than the log holds"));
         }
-        let stamp = state("stamp").map_err(unreadable)?.unwrap_or(0) as u64;
+        let stamp = state("stamp")?.unwrap_or(0) as u64;
         (views.stand, views.stamp) = (LogIndex(stand), Stamp(stamp));
-        views.vector = views.load_vector().map_err(unreadable)?;
-        views.set_boot(current_boot()).map_err(unreadable)?;
+        views.vector = views.load_vector()?;
+        views.begin_writing()?;
         Ok(views)
     }
 
@@ -117,14 +125,16 @@ impl Views {
         for suffix in ["", "-wal", "-shm"] {
             let mut name = file.as_os_str().to_owned();
             name.push(suffix);
-            // What is not there need not be removed; what can't be removed fails below.
-            let _ = std::fs::remove_file(name);
+            match std::fs::remove_file(name) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(StoreError::Stuck(error)),
+                _ => {}
+            }
         }
         let mut views = Self::connect(file)?;
         views.connection.execute_batch(&format!(
             "BEGIN; {SCHEMA} INSERT INTO state VALUES ('version', {VERSION}), ('place', 0), ('stamp', 0); COMMIT;"
         ))?;
-        views.set_boot(current_boot())?;
+        views.begin_writing()?;
         views.made_anew = Some(why);
         Ok(views)
     }
@@ -133,7 +143,9 @@ impl Views {
         let connection = Connection::open(file)?;
         connection.pragma_update(None, "page_size", 8192)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "OFF")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        // Only a commit writes to the disk: questions are answered when it is full.
+        connection.pragma_update(None, "cache_spill", false)?;
         connection.pragma_update(None, "cache_size", -65_536)?;
         connection.set_prepared_statement_cache_capacity(64);
         Ok(Self {
@@ -141,13 +153,31 @@ impl Views {
             stand: LogIndex::NONE,
             vector: VersionVector::new(),
             stamp: Stamp::default(),
-            open: false,
+            uncommitted: Vec::new(),
+            written: 0,
+            full: false,
             made_anew: None,
         })
     }
 
     fn set_boot(&self, boot: &str) -> Result<(), StoreError> {
         self.connection.execute("INSERT OR REPLACE INTO state VALUES ('boot', ?1)", params![boot])?;
+        Ok(())
+    }
+
+    /// From here on writing is not synced. What says so must be in the file itself before that: left in the
+    /// write-ahead log, a power cut could undo it alone.
+    fn begin_writing(&self) -> Result<(), StoreError> {
+        self.set_boot(current_boot())?;
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        self.connection.pragma_update(None, "synchronous", "OFF")?;
+        Ok(())
+    }
+
+    /// Lets the views take only so many more pages, as on a disk that is nearly full.
+    #[doc(hidden)]
+    pub fn limit_pages(&mut self, pages: u32) -> Result<(), StoreError> {
+        self.connection.pragma_update(None, "max_page_count", pages)?;
         Ok(())
     }
 
@@ -159,13 +189,44 @@ impl Views {
         self.commit()?;
         self.connection.pragma_update(None, "synchronous", "FULL")?;
         self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        self.set_boot("")?;
+        self.set_boot(CLOSED)?;
         Ok(())
     }
 }
 
-/// What tells one boot of the machine from another; empty where the system does not say.
+/// Why the views that are there are not used.
+enum Unusable {
+    /// Made anew they are.
+    Because(&'static str),
+    /// It would be the same with new ones: the disk is full, or does not answer.
+    Now(StoreError),
+}
+
+impl From<StoreError> for Unusable {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Sqlite(error) => error.into(),
+            error => Self::Now(error),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Unusable {
+    fn from(error: rusqlite::Error) -> Self {
+        if is_damage(&error) { Self::Because("they could not be read") } else { Self::Now(error.into()) }
+    }
+}
+
+/// In the place of a boot: the views were closed, and everything was synced.
+const CLOSED: &str = "";
+/// The system does not tell its boots apart: then only closed views can be trusted.
+const UNKNOWN_BOOT: &str = "unknown";
+
+/// What tells one boot of the machine from another.
 fn current_boot() -> &'static str {
     static BOOT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    BOOT.get_or_init(|| std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned())
+    BOOT.get_or_init(|| match std::fs::read_to_string("/proc/sys/kernel/random/boot_id") {
+        Ok(boot) if !boot.trim().is_empty() => boot.trim().to_owned(),
+        _ => UNKNOWN_BOOT.to_owned(),
+    })
 }

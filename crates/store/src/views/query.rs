@@ -20,7 +20,8 @@ impl Views {
         match *query {
             Query::PendingCount(account) => {
                 let sql = "SELECT count(*) FROM messages WHERE pending AND receiver = ?1";
-                let count: i64 = self.connection.prepare_cached(sql)?.query_row([Id::from(account)], |row| row.get(0))?;
+                let count: i64 =
+                    self.connection.prepare_cached(sql)?.query_row([Id::from(account)], |row| row.get(0))?;
                 Ok(Found::Count(count as u64))
             }
             Query::Inbox { account, after, limit } => self.page(
@@ -33,7 +34,8 @@ impl Views {
                     Some(key) => self.known(account, key)?.map(|message| message.order),
                     None => None,
                 };
-                let (stamp, by) = after.map_or((-1, Whole(0)), |order| (small(order.stamp.0), order.incarnation.into()));
+                let (stamp, by) =
+                    after.map_or((-1, Whole(0)), |order| (small(order.stamp.0), order.incarnation.into()));
                 self.page(
                     "WHERE pending AND author = ?2 AND (stamp, stamped_by) > (?3, ?4)
                      ORDER BY stamp, stamped_by LIMIT ?1",
@@ -56,10 +58,12 @@ impl Views {
         }
     }
 
-    fn known(&self, author: AccountId, key: Key) -> Result<Option<MessageRecord>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM messages WHERE key = ?1 AND author = ?2");
+    pub(super) fn known(&self, author: AccountId, key: Key) -> Result<Option<MessageRecord>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM messages WHERE version_7 = ?3 AND key = ?1 AND author = ?2");
         let mut statement = self.connection.prepare_cached(&sql)?;
-        Ok(statement.query_row(params![Id::from(key), Id::from(author)], message).optional()?)
+        Ok(statement
+            .query_row(params![Id::from(key), Id::from(author), key.time_ms().is_some()], message)
+            .optional()?)
     }
 
     /// A page of messages: one more than asked for is read, to know whether there are more.
@@ -76,20 +80,14 @@ impl Views {
     }
 
     /// Messages with version 7 keys, the latest keys first: at most so many.
-    pub(super) fn latest_keys(&self, from: Key, limit: u32) -> Result<Vec<MessageRecord>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM messages WHERE key >= ?1 ORDER BY key DESC");
+    pub(super) fn latest_keys(&self, from: Key, limit: u64) -> Result<Vec<MessageRecord>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM messages INDEXED BY message_identity
+             WHERE version_7 = 1 AND key >= ?1 ORDER BY key DESC, author DESC LIMIT ?2"
+        );
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let mut rows = statement.query(params![Id::from(from)])?;
-        let mut latest = Vec::new();
-        while latest.len() < limit as usize
-            && let Some(row) = rows.next()?
-        {
-            let message = message(row)?;
-            if message.key.time_ms().is_some() {
-                latest.push(message);
-            }
-        }
-        Ok(latest)
+        let latest = statement.query_map(params![Id::from(from), small(limit)], message)?;
+        Ok(latest.collect::<rusqlite::Result<_>>()?)
     }
 }
 

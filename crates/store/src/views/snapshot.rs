@@ -1,7 +1,7 @@
 //! What the core holds in memory when it starts.
 
 use lastword_facts::VersionVector;
-use lastword_facts::ids::{Incarnation, Key, Position, Seq};
+use lastword_facts::ids::{Incarnation, Key, LogIndex, Position, Seq};
 use lastword_facts::views::{AccountRecord, Snapshot};
 
 use super::Views;
@@ -15,20 +15,25 @@ impl Views {
     /// # Errors
     /// The views can't be read.
     pub fn snapshot(&self, keys_from_ms: u64, limit: u32) -> Result<Snapshot, StoreError> {
-        let from = Key(u128::from(keys_from_ms) << 80);
-        let recent = self.latest_keys(from, limit)?;
-        // With as many as fit, those before the oldest of them are not known.
-        let keys_from = match recent.last() {
-            Some(oldest) if recent.len() >= limit as usize => oldest.key,
-            _ => from,
-        };
+        let mut from = Key(u128::from(keys_from_ms) << 80);
+        let mut recent = self.latest_keys(from, u64::from(limit) + 1)?;
+        if recent.len() > limit as usize
+            && let Some(oldest) = recent.last().map(|message| message.key)
+        {
+            // Another author's message may have the same key as the one that does not fit.
+            recent.retain(|message| message.key > oldest);
+            from = Key(oldest.0.saturating_add(1));
+        }
+        recent.reverse();
+        // Of no message at all everything is known.
+        let keys_from = (self.stand > LogIndex::NONE).then_some(from);
         Ok(Snapshot {
             index: self.stand,
             vector: self.vector.clone(),
             stamp: self.stamp,
             accounts: self.accounts()?,
             recent,
-            keys_from: Some(keys_from),
+            keys_from,
             alone: false,
         })
     }

@@ -1,0 +1,123 @@
+//! Facts and data directories for the tests.
+#![allow(dead_code, reason = "each test file uses some of it")]
+
+use std::sync::Arc;
+
+use lastword_facts::fact::Message;
+use lastword_facts::ids::{AccountId, Incarnation, Key, LogIndex, Position, Seq, Stamp};
+use lastword_facts::views::{AccountRecord, Applied, Change, Found, MessageRecord};
+use lastword_facts::{Body, Fact};
+use lastword_store::{DataDir, Log, Views};
+use tempfile::TempDir;
+
+pub const ALICE: AccountId = AccountId(0xa11ce << 96 | 1);
+pub const BOB: AccountId = AccountId(0xb0b << 96 | 2);
+pub const CAROL: AccountId = AccountId(0xca201 << 96 | 3);
+
+/// A data directory of its own, removed at the end.
+pub fn data() -> (TempDir, DataDir) {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = DataDir::open(parent.path().join("data")).unwrap();
+    (parent, dir)
+}
+
+pub fn at(incarnation: u64, seq: u64) -> Position {
+    Position { incarnation: Incarnation(incarnation), seq: Seq(seq) }
+}
+
+/// A version 7 key of a time.
+pub fn key(time_ms: u64, n: u128) -> Key {
+    Key(u128::from(time_ms) << 80 | 7 << 76 | n)
+}
+
+/// A message; what is not said follows from its position.
+#[derive(Clone, Copy)]
+pub struct Draft {
+    pub from: AccountId,
+    pub to: AccountId,
+    pub key: Key,
+    pub stamp: u64,
+    pub text: &'static str,
+}
+
+impl Draft {
+    pub fn new(n: u64) -> Self {
+        Self { from: ALICE, to: BOB, key: key(n, u128::from(n)), stamp: n, text: "hello" }
+    }
+
+    pub fn fact(self, position: Position) -> Arc<Fact> {
+        let body = Body::Message(Message { to: self.to, text: self.text.into(), at_ms: 1000 + self.stamp });
+        Arc::new(Fact::new(position, Vec::new(), Stamp(self.stamp), self.from, self.key, body))
+    }
+}
+
+/// A fact of which only the position counts.
+pub fn some_fact(position: Position) -> Arc<Fact> {
+    Draft::new(position.seq.0).fact(position)
+}
+
+/// Numbers changes as the log would: one after another.
+pub struct Feed {
+    pub views: Views,
+    index: LogIndex,
+}
+
+impl Feed {
+    pub fn new(dir: &DataDir) -> Self {
+        Self::at(Views::open(dir, LogIndex(u64::MAX)).unwrap())
+    }
+
+    pub fn at(views: Views) -> Self {
+        let index = views.snapshot(0, 0).unwrap().index;
+        Self { views, index }
+    }
+
+    pub fn apply(&mut self, position: Position, stamp: u64, change: Change) {
+        self.index = self.index.next();
+        self.views.apply(&[Applied { index: self.index, position, stamp: Stamp(stamp), change }]).unwrap();
+    }
+
+    pub fn message(&mut self, fact: &Arc<Fact>) {
+        self.apply(fact.position, fact.stamp.0, Change::Message(fact.clone()));
+    }
+
+    pub fn delivered(&mut self, position: Position, account: AccountId, upto: &[Position]) {
+        self.apply(position, 1, Change::Delivered { account, upto: upto.to_vec() });
+    }
+
+    pub fn inbox(&mut self, account: AccountId) -> Vec<MessageRecord> {
+        let query = lastword_facts::views::Query::Inbox { account, after: LogIndex::NONE, limit: 10_000 };
+        messages(self.views.query(&query).unwrap()).0
+    }
+
+    pub fn history(&mut self, one: AccountId, other: AccountId) -> Vec<MessageRecord> {
+        let query = lastword_facts::views::Query::History { one, other, before: None, limit: 10_000 };
+        messages(self.views.query(&query).unwrap()).0
+    }
+}
+
+pub fn messages(found: Found) -> (Vec<MessageRecord>, bool) {
+    match found {
+        Found::Messages { messages, more } => (messages, more),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub fn account(id: AccountId, deleted: bool) -> Box<AccountRecord> {
+    Box::new(AccountRecord {
+        id,
+        name: format!("name-{}", id.short()),
+        claims: Vec::new(),
+        first_password: "$argon2id$".into(),
+        password: None,
+        sessions: Vec::new(),
+        deleted,
+    })
+}
+
+/// Appends one fact of incarnation 1 for each seq.
+pub fn fill(log: &mut Log, seqs: std::ops::RangeInclusive<u64>) -> Vec<Arc<Fact>> {
+    let facts: Vec<_> = seqs.map(|seq| some_fact(at(1, seq))).collect();
+    log.append(&facts).unwrap();
+    facts
+}
