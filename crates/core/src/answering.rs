@@ -112,8 +112,9 @@ impl Core {
         match reply {
             Reply::Sent(connection, tag, SentDraft { key, known }) => {
                 let Known { to, at_ms, stamp, .. } = known;
+                let seen = self.ledger.stamp().max(stamp);
                 let online = self.is_online(to);
-                let sent = Answer::Sent { key, to, at_ms, seen: stamp, copies, online };
+                let sent = Answer::Sent { key, to, at_ms, seen, copies, online };
                 self.answer(connection, tag, Ok(sent));
             }
             Reply::Stored(connection, tag) => self.answer(connection, tag, Ok(Answer::Stored(copies))),
@@ -197,7 +198,9 @@ impl Core {
     /// A message, with the names that its people go by now.
     pub(crate) fn view_of(&self, message: MessageRecord) -> MessageView {
         let (from, to) = (self.directory.called(message.author), self.directory.called(message.to));
-        MessageView { message, from, to }
+        // Clients keep the token that they got last, so tokens must never go back.
+        let seen = self.ledger.stamp().max(message.order.stamp);
+        MessageView { message, from, to, seen }
     }
 
     fn views_of(&self, messages: Vec<MessageRecord>) -> Vec<MessageView> {

@@ -92,8 +92,9 @@ impl Core {
         let known = Known { position: fact.position, index, stamp: fact.stamp, to: message.to, at_ms: message.at_ms };
         let again = self.keys.learn(fact.author, fact.key, known);
         let lives = |id| self.directory.any(id).is_some_and(|account| !account.record.deleted);
+        // In the history it stands on every replica, whether it came before the deletion or after.
         if !lives(fact.author) || !lives(message.to) {
-            return (Change::None, Effect::None);
+            return (Change::Message(fact.clone()), Effect::None);
         }
         self.receipts.expect(message.to, fact.position, fact.author, fact.key);
         let effect = Effect::Message { fact: fact.clone(), to: message.to, again };

@@ -7,6 +7,7 @@ use lastword_facts::ids::{AccountId, LogIndex, Position};
 
 use crate::io::{ConnectionId, Event, Request, Tag};
 use crate::release::Login;
+use crate::time::Mono;
 
 /// A client's connection.
 #[derive(Default)]
@@ -15,6 +16,9 @@ pub(crate) struct Connection {
     pub(crate) listener: Option<Listener>,
     /// A request is under way that those after it must wait for.
     pub(crate) busy: bool,
+    /// A message was refused for want of room: until then all others are, too, so that none of those that
+    /// are on their way overtakes it.
+    pub(crate) no_room_until: Option<Mono>,
     /// Those that wait.
     pub(crate) queue: VecDeque<(Tag, Request)>,
 }

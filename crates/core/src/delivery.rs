@@ -105,19 +105,15 @@ impl Core {
         // An answer to a question of an earlier `listen` on this connection.
         let Mode::Paging { aside, overflow } = &mut listener.mode else { return };
         let (aside, more) = (std::mem::take(aside), more || *overflow);
-        let mut events: Vec<Event> = Vec::with_capacity(messages.len());
+        let mut page = Vec::with_capacity(messages.len());
         for message in messages {
             listener.note(message.index, message.position, limit);
-            events.push(Event::Message(MessageView { from: "".into(), to: "".into(), message }));
+            page.push(message);
         }
         listener.mode = if more { Mode::Draining } else { Mode::Live };
-        for event in &mut events {
-            if let Event::Message(view) = event {
-                *view = self.view_of(view.message.clone());
-            }
-        }
-        let count = events.len();
-        for (n, event) in events.into_iter().enumerate() {
+        let count = page.len();
+        for (n, message) in page.into_iter().enumerate() {
+            let event = Event::Message(self.view_of(message));
             let drain = more && n + 1 == count;
             self.outputs.push_back(Output::Event { connection: id, event, drain });
         }

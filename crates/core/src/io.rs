@@ -267,6 +267,8 @@ pub struct MessageView {
     pub from: Arc<str>,
     /// The name of its receiver.
     pub to: Arc<str>,
+    /// What this replica has seen: at least the message's own stamp, and never less than it told before.
+    pub seen: Stamp,
 }
 
 /// Something to tell a person at login.

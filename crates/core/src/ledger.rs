@@ -81,6 +81,11 @@ impl Ledger {
         self.incarnation
     }
 
+    /// The largest stamp that this replica has seen: what it does next comes after it.
+    pub(crate) fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
     /// Remembers a stamp that somebody has seen. One that can't be does not count.
     pub(crate) fn observe(&mut self, stamp: Stamp) {
         if stamp <= Stamp::MAX {

@@ -1,5 +1,7 @@
 //! What clients ask, in the order in which each connection asks it.
 
+use std::time::Duration;
+
 use lastword_facts::fact::Message;
 use lastword_facts::ids::{Key, Order};
 use lastword_facts::views::Query;
@@ -17,6 +19,8 @@ use crate::time::Now;
 const NAMES_A_STEP: usize = 2000;
 /// Lists under way at a time.
 const LISTS: usize = 256;
+/// After a message was refused for want of room, those behind it on the same connection are for so long.
+const REFUSED_FOR: Duration = Duration::from_secs(1);
 /// Jobs under way at a time, over all connections.
 const JOBS: usize = 20_000;
 
@@ -123,6 +127,19 @@ impl Core {
         Ok(())
     }
 
+    /// The same for a message of a connection.
+    fn room_for_message(&mut self, now: Now, id: ConnectionId) -> Result<(), Refusal> {
+        let room = self.room_for_facts();
+        let Some(connection) = self.connections.of(id) else { return room };
+        if room == Err(Refusal::StorageFull) {
+            connection.no_room_until = Some(now.mono + REFUSED_FOR);
+        }
+        if connection.no_room_until.is_some_and(|until| now.mono < until) {
+            return Err(Refusal::StorageFull);
+        }
+        room
+    }
+
     pub(crate) fn room_for_jobs(&self) -> Result<(), Refusal> {
         if self.jobs.len() >= JOBS { Err(Refusal::TooMany { retry_ms: 100 }) } else { Ok(()) }
     }
@@ -192,7 +209,7 @@ impl Core {
         let Some(to) = found else {
             return self.answer(id, tag, Err(Refusal::NoSuchUser("The recipient user does not exist.")));
         };
-        if let Err(refusal) = self.room_for_facts() {
+        if let Err(refusal) = self.room_for_message(now, id) {
             return self.answer(id, tag, Err(refusal));
         }
         let at_ms = now.wall_ms();

@@ -100,8 +100,8 @@ pub enum Change {
     None,
     /// This account's record is now so.
     Account(Box<AccountRecord>),
-    /// The fact is a message between accounts that live: to be shown in both histories, and pending
-    /// unless it was delivered already. The same identity may have been taken in before at another
+    /// The fact is a message: to be shown in both histories, and pending unless it was delivered
+    /// already, or one of the two accounts is deleted. The same identity may have been taken in before at another
     /// position: then the smallest order counts, and it is delivered when either is.
     Message(Arc<Fact>),
     /// Messages to this account are delivered: merged by maximum, for each incarnation.

@@ -17,6 +17,8 @@ use crate::event::{Event, LogoutReason};
 
 /// How often a deed is tried again that a replica refused for now.
 const RETRIES: u32 = 5;
+/// After how long a message that holds up all others is tried again.
+const HOLD_UP: Duration = Duration::from_millis(500);
 
 /// How long to wait where a server says `too_many`, and perhaps for how long.
 pub(super) fn retry_after(retry_ms: Option<u64>) -> Duration {
@@ -179,8 +181,11 @@ impl Machine {
                 if self.move_on(|other| refused_by.contains(&other)) {
                     return;
                 }
+                if self.deeds.is_kept(number) {
+                    return self.hold_up(number, &refusal);
+                }
             }
-            Code::TooMany if deed.retries < RETRIES => {
+            Code::TooMany if deed.retries < RETRIES || deed.command.is_none() => {
                 return self.deeds.wait(number, self.now + retry_after(refusal.retry_ms));
             }
             // It was carried out by a replica that is gone, and the news came here before us.
@@ -198,6 +203,17 @@ impl Machine {
             return self.on_session_refused(r);
         }
         self.done(deed.command, Err(refusal.into()));
+    }
+}
+
+impl Machine {
+    /// A message that only a lost replica has can't be given to this one now. Nothing may overtake it: it
+    /// is tried again in a while, and what waits behind it is refused in the same way.
+    fn hold_up(&mut self, number: u64, refusal: &Refusal) {
+        self.deeds.wait(number, self.now + HOLD_UP);
+        for command in self.deeds.drop_behind(number) {
+            self.done(Some(command), Err(refusal.clone().into()));
+        }
     }
 }
 

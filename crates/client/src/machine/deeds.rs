@@ -159,8 +159,24 @@ impl Deeds {
         if let Some(deed) = self.list.get_mut(&number) {
             deed.state = State::Waiting(until);
             deed.retries += 1;
+            deed.refused_by.clear();
             self.cursor = self.cursor.min(number);
         }
+    }
+
+    /// Whether this is a message that was answered, and is kept for those who have not got it.
+    pub fn is_kept(&self, number: u64) -> bool {
+        self.list.get(&number).is_some_and(|deed| deed.command.is_none() && matches!(deed.op, Op::Send { .. }))
+    }
+
+    /// Takes out the messages behind a deed that wait to be sent, and whose callers wait for them.
+    pub fn drop_behind(&mut self, number: u64) -> Vec<CommandId> {
+        let waits = |deed: &Deed| {
+            matches!(deed.state, State::Waiting(_)) && deed.command.is_some() && matches!(deed.op, Op::Send { .. })
+        };
+        let behind: Vec<u64> =
+            self.list.range(number + 1..).filter(|(_, deed)| waits(deed)).map(|(number, _)| *number).collect();
+        behind.into_iter().filter_map(|number| self.remove(number)?.command).collect()
     }
 
     /// Takes a deed out for good.
@@ -246,6 +262,11 @@ impl Deeds {
             .iter()
             .find(|(_, deed)| deed.command.is_none() && matches!(deed.op, Op::Create { .. }))
             .map(|(number, _)| *number)
+    }
+
+    /// Whether this replica has answered it, and not every disk had it.
+    pub fn is_uncovered_by(&self, number: u64, replica: usize) -> bool {
+        self.uncovered[replica].contains(&number)
     }
 
     /// Has it sent again after all.

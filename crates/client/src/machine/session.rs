@@ -27,11 +27,22 @@ pub(super) struct Session {
     pub over: bool,
     /// Which replicas, one after the other, did not know it, nor its password.
     pub refused_by: BTreeSet<usize>,
+    /// Which replicas have known the account: where one of these knows it no more, it was deleted.
+    pub known_by: BTreeSet<usize>,
 }
 
 impl Session {
     pub fn new(account: String, name: String, password: String, token: String) -> Self {
-        Self { account, name, password, token, listening: false, over: false, refused_by: BTreeSet::new() }
+        Self {
+            account,
+            name,
+            password,
+            token,
+            listening: false,
+            over: false,
+            refused_by: BTreeSet::new(),
+            known_by: BTreeSet::new(),
+        }
     }
 
     /// Something was done that the next replica must be told in another way than by doing it again.
@@ -63,11 +74,21 @@ impl Machine {
                 self.session = Some(session);
             }
         }
-        self.set_login(r, Login::In);
-        self.listen_again(r);
+        self.note_known(r);
+        self.go_on_logged_in(r);
         for other in (0..self.links.len()).filter(|other| *other != r) {
             self.resume_follower(other);
         }
+    }
+
+    /// The leader has logged this connection in by something else than `resume`. Only that hands in what
+    /// was seen elsewhere, and what comes next must be ordered after it.
+    fn go_on_logged_in(&mut self, r: usize) {
+        if self.seen.is_some() {
+            return self.log_in_leader(r);
+        }
+        self.set_login(r, Login::In);
+        self.listen_again(r);
     }
 
     /// Logs a connection in that may become the leader's.
@@ -117,13 +138,23 @@ impl Machine {
         }
     }
 
+    fn note_known(&mut self, r: usize) {
+        if let Some(session) = &mut self.session {
+            session.known_by.insert(r);
+        }
+    }
+
     fn on_session_known(&mut self, r: usize) {
         self.set_login(r, Login::In);
+        self.note_known(r);
         if self.leadership.leader == Some(r) {
             if let Some(session) = &mut self.session {
                 session.refused_by.clear();
             }
-            if let Some(create) = self.deeds.uncovered_create() {
+            // Where it was created itself, that it is known says nothing of the others.
+            if let Some(create) = self.deeds.uncovered_create()
+                && !self.deeds.is_uncovered_by(create, r)
+            {
                 self.deeds.remove(create);
             }
         }
@@ -169,8 +200,8 @@ impl Machine {
             (_, None) => self.set_login(r, Login::Out),
             (Ok(answer), Some(session)) => {
                 session.token = answer.token.unwrap_or_else(|| session.token.clone());
-                self.on_session_known(r);
-                self.listen_again(r);
+                session.refused_by.clear();
+                self.go_on_logged_in(r);
             }
             (Err(refusal), Some(_)) => match refusal.code {
                 Code::TooMany => self.log_in_later(r, refusal.retry_ms),
@@ -182,15 +213,23 @@ impl Machine {
 
     /// The leader knows neither the session nor the password.
     pub(super) fn on_session_refused(&mut self, r: usize) {
-        if let Some(delete) = self.deeds.find_sent_before(|op| matches!(op, Op::Delete { .. })) {
+        let Some(session) = &mut self.session else { return };
+        let knew = session.known_by.contains(&r);
+        session.refused_by.insert(r);
+        let refused_by = session.refused_by.clone();
+        let delete = self.deeds.find_sent_before(|op| matches!(op, Op::Delete { .. }));
+        // It knew the account, or nobody does: so it was deleted.
+        if let Some(delete) = delete.filter(|_| knew || refused_by.len() == self.links.len()) {
             self.deed_was_done(delete);
             return self.end_session(None);
         }
-        let Some(session) = &mut self.session else { return };
-        session.refused_by.insert(r);
-        let refused_by = session.refused_by.clone();
-        if !self.move_on(|other| refused_by.contains(&other)) {
-            self.end_session(Some(LogoutReason::Refused));
+        if self.move_on(|other| refused_by.contains(&other)) {
+            return;
+        }
+        match delete {
+            None => self.end_session(Some(LogoutReason::Refused)),
+            // One that can't be asked now may know the account.
+            Some(_) => self.log_in_later(r, None),
         }
     }
 

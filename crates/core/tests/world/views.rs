@@ -1,6 +1,6 @@
 //! The views as a plain list: what the store does with SQLite, in a few lines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lastword_facts::ids::{AccountId, Position};
 use lastword_facts::views::{Applied, Change, Found, MessageRecord, Query};
@@ -10,12 +10,12 @@ use lastword_facts::{Body, VersionVector};
 pub struct Views {
     messages: Vec<Kept>,
     delivered: BTreeMap<AccountId, VersionVector>,
+    deleted: BTreeSet<AccountId>,
 }
 
 struct Kept {
     record: MessageRecord,
     positions: Vec<Position>,
-    dropped: bool,
 }
 
 impl Views {
@@ -40,16 +40,14 @@ impl Views {
                     text: message.text.clone(),
                     at_ms: message.at_ms,
                 };
-                self.messages.push(Kept { record, positions: vec![fact.position], dropped: false });
+                self.messages.push(Kept { record, positions: vec![fact.position] });
             }
             Change::Delivered { account, upto } => {
                 let vector = self.delivered.entry(account).or_default();
                 upto.into_iter().for_each(|position| vector.raise(position));
             }
             Change::Deleted(record) => {
-                for kept in &mut self.messages {
-                    kept.dropped |= kept.record.to == record.id || kept.record.author == record.id;
-                }
+                self.deleted.insert(record.id);
             }
         }
     }
@@ -59,7 +57,9 @@ impl Views {
             let vector = self.delivered.get(&kept.record.to);
             vector.is_some_and(|vector| kept.positions.iter().any(|&position| vector.covers(position)))
         };
-        let kept = self.messages.iter().filter(|kept| !kept.dropped && !delivered(kept));
+        let dropped =
+            |kept: &Kept| self.deleted.contains(&kept.record.to) || self.deleted.contains(&kept.record.author);
+        let kept = self.messages.iter().filter(|kept| !dropped(kept) && !delivered(kept));
         kept.map(|kept| kept.record.clone()).filter(chosen).collect()
     }
 

@@ -1,6 +1,6 @@
 //! A group of real processes on this machine, and clients for it.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, clippy::print_stderr, reason = "each test file uses a part of it; a failed test shows its logs")]
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -37,12 +37,8 @@ impl Group {
         // a port on it between now and the start of the servers.
         static GROUPS: AtomicU32 = AtomicU32::new(1);
         let process = std::process::id();
-        let host = format!(
-            "127.{}.{}.{}",
-            1 + process / 256 % 250,
-            process % 256,
-            GROUPS.fetch_add(1, Ordering::Relaxed)
-        );
+        let host =
+            format!("127.{}.{}.{}", 1 + process / 256 % 250, process % 256, GROUPS.fetch_add(1, Ordering::Relaxed));
         let listeners: Vec<TcpListener> =
             (0..replicas).map(|_| TcpListener::bind((host.as_str(), 0)).expect("a free port")).collect();
         let addresses =

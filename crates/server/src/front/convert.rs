@@ -280,7 +280,7 @@ fn done(answer: io::Answer, shape: Shape, wire: &Wire) -> Done {
 }
 
 fn message(view: io::MessageView, index: LogIndex, wire: &Wire) -> answer::Message {
-    let io::MessageView { message, from, to } = view;
+    let io::MessageView { message, from, to, seen } = view;
     answer::Message {
         message: uuid(message.key),
         from: from.to_string(),
@@ -289,7 +289,7 @@ fn message(view: io::MessageView, index: LogIndex, wire: &Wire) -> answer::Messa
         to_account: message.to.to_string(),
         at: message.at_ms,
         pos: Pos { order: message.order, index }.to_string(),
-        seen: wire.seen_key.seal(message.order.stamp),
+        seen: wire.seen_key.seal(seen),
         text: message.text,
     }
 }

@@ -83,7 +83,7 @@ fn an_account_that_only_the_dead_one_had_is_created_again_with_its_key() {
          b < create ann",
     );
     scene.ok("b", "create", &CREATED.replace("tok-1", "tok-2"));
-    scene.expect("b < listen\n b < send k1 #BOB: hi");
+    scene.expect("b < resume tok-2 s1\n b < listen\n b < send k1 #BOB: hi");
 }
 
 #[test]

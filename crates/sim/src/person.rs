@@ -1,0 +1,189 @@
+//! A person at a client, and what he did and saw.
+
+use std::collections::BTreeMap;
+
+use lastword_client::machine::{CommandId, Config, Epoch, EventNumber, Machine, ReplicaIndex};
+use lastword_client::{Error, Event};
+use lastword_core::Mono;
+use lastword_core::io::ConnectionId;
+use lastword_protocol::answer::{Done, Sent};
+use lastword_protocol::request::Receiver;
+use lastword_protocol::{Code, Op, Uuid};
+
+/// A person at a client.
+pub(crate) struct Person {
+    pub(crate) number: usize,
+    pub(crate) machine: Machine,
+    /// The replicas in the order of his list.
+    pub(crate) order: Vec<usize>,
+    /// Of each replica in his list, the connection that he has.
+    pub(crate) connections: BTreeMap<ReplicaIndex, (Epoch, Option<ConnectionId>)>,
+    pub(crate) last_command: u64,
+    /// What he waits for, and since when.
+    pub(crate) waiting: BTreeMap<CommandId, (Mono, Deed)>,
+    pub(crate) stage: Stage,
+    pub(crate) name: String,
+    pub(crate) create_key: Uuid,
+    pub(crate) account: Option<String>,
+    /// What he has sent, in order.
+    pub(crate) sent: Vec<SentMessage>,
+    /// What he was shown, in order.
+    pub(crate) shown: Vec<Shown>,
+    /// He never tells the server that he saw something.
+    pub(crate) never_confirms: bool,
+    pub(crate) clock_offset_ms: i64,
+}
+
+/// How far a person is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    New,
+    Creating,
+    Chatting,
+    /// His session was ended, by no doing of his: he logs in again.
+    LoggedOut,
+    Deleting,
+    Gone,
+}
+
+/// What a person asked for.
+#[derive(Debug, Clone)]
+pub(crate) enum Deed {
+    Create,
+    Login,
+    Listen,
+    Send(usize),
+    Delete,
+    Look,
+}
+
+/// A message that a person has sent.
+#[derive(Debug, Clone)]
+pub(crate) struct SentMessage {
+    pub(crate) key: Uuid,
+    /// To which person.
+    pub(crate) to: usize,
+    /// The message that it answers.
+    pub(crate) answers: Option<(usize, usize)>,
+    /// What he was told.
+    pub(crate) acknowledged: Option<Sent>,
+    /// He was told that it was not sent, or that nobody knows: he has given up on it.
+    pub(crate) given_up: bool,
+}
+
+/// A message that a person was shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) from_account: String,
+    pub(crate) to_account: String,
+    pub(crate) message: String,
+    /// Who wrote it, and as his how-manieth, as the text says.
+    pub(crate) from: usize,
+    pub(crate) number: usize,
+}
+
+impl Person {
+    pub(crate) fn new(number: usize, order: Vec<usize>, name: String, create_key: Uuid) -> Self {
+        let addresses = order.iter().map(|node| format!("n{node}:1")).collect();
+        Self {
+            number,
+            machine: Machine::new(Config::default(), addresses),
+            order,
+            connections: BTreeMap::new(),
+            last_command: 0,
+            waiting: BTreeMap::new(),
+            stage: Stage::New,
+            name,
+            create_key,
+            account: None,
+            sent: Vec::new(),
+            shown: Vec::new(),
+            never_confirms: false,
+            clock_offset_ms: 0,
+        }
+    }
+
+    pub(crate) fn begin(&mut self, now: Mono, deed: Deed) -> CommandId {
+        self.last_command += 1;
+        let id = CommandId(self.last_command);
+        self.waiting.insert(id, (now, deed));
+        id
+    }
+
+    /// What the client is told to do for a deed.
+    pub(crate) fn op(&self, deed: &Deed, to_account: Option<String>) -> Op {
+        match deed {
+            Deed::Create => Op::Create { name: self.name.clone(), password: "secret".to_owned(), key: self.create_key },
+            Deed::Login => Op::Login { name: self.name.clone(), password: "secret".to_owned() },
+            Deed::Listen => Op::Listen,
+            Deed::Look => Op::Status,
+            Deed::Delete => Op::Delete { key: Uuid::from_u128(self.create_key.as_u128() ^ 1) },
+            Deed::Send(number) => {
+                let sent = &self.sent[*number];
+                Op::Send {
+                    to: Receiver::Account(to_account.unwrap_or_default()),
+                    text: format!("{}:{number}", self.number),
+                    key: sent.key,
+                }
+            }
+        }
+    }
+
+    /// A deed is answered. Says what he wants to do next, if anything.
+    pub(crate) fn done(&mut self, id: CommandId, result: Result<Done, Error>) -> Option<Deed> {
+        let (_, deed) = self.waiting.remove(&id)?;
+        match (deed, result) {
+            (Deed::Create, Ok(Done::Create(created))) => {
+                self.account = Some(created.account);
+                self.stage = Stage::Chatting;
+                Some(Deed::Listen)
+            }
+            (Deed::Create, Err(error)) => {
+                self.stage = Stage::New;
+                if error.code() == Some(Code::NameTaken) {
+                    // Another name, and so another account.
+                    self.name.push('x');
+                    self.create_key = Uuid::from_u128(self.create_key.as_u128().wrapping_add(1 << 20));
+                }
+                None
+            }
+            (Deed::Send(number), Ok(Done::Send(sent))) => {
+                self.sent[number].acknowledged = Some(sent);
+                None
+            }
+            (Deed::Send(number), Err(_)) => {
+                self.sent[number].given_up = true;
+                None
+            }
+            (Deed::Delete, Ok(_)) => {
+                self.stage = Stage::Gone;
+                None
+            }
+            (Deed::Login, Ok(Done::Login(answer))) if self.account.as_ref() == Some(&answer.account) => {
+                self.stage = Stage::Chatting;
+                Some(Deed::Listen)
+            }
+            (Deed::Listen, Err(_)) if self.stage == Stage::Chatting => Some(Deed::Listen),
+            _ => None,
+        }
+    }
+
+    /// Something happens at his client. Says up to which event he has seen it.
+    pub(crate) fn see(&mut self, number: EventNumber, event: Event) -> Option<EventNumber> {
+        if matches!(event, Event::LoggedOut { .. }) && self.stage == Stage::Chatting {
+            self.stage = Stage::LoggedOut;
+        }
+        if let Event::Message(message) = event {
+            let mut words = message.text.split(':').map(|word| word.parse().unwrap_or(usize::MAX));
+            let (from, nth) = (words.next().unwrap_or(usize::MAX), words.next().unwrap_or(usize::MAX));
+            self.shown.push(Shown {
+                from_account: message.from_account,
+                to_account: message.to_account,
+                message: message.message,
+                from,
+                number: nth,
+            });
+        }
+        (!self.never_confirms).then_some(number)
+    }
+}

@@ -1,0 +1,116 @@
+//! The views as a plain list: what the store does with SQLite, in a few lines.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lastword_facts::ids::{AccountId, Position};
+use lastword_facts::views::{Applied, Change, Found, MessageRecord, Query};
+use lastword_facts::{Body, VersionVector};
+
+#[derive(Default)]
+pub(crate) struct Views {
+    messages: Vec<Kept>,
+    delivered: BTreeMap<AccountId, VersionVector>,
+    deleted: BTreeSet<AccountId>,
+}
+
+struct Kept {
+    record: MessageRecord,
+    positions: Vec<Position>,
+}
+
+impl Views {
+    pub(crate) fn apply(&mut self, applied: Applied) {
+        match applied.change {
+            Change::None | Change::Account(_) => {}
+            Change::Message(fact) => {
+                let Body::Message(message) = &fact.body else { panic!("not a message") };
+                let same = |kept: &&mut Kept| (kept.record.author, kept.record.key) == (fact.author, fact.key);
+                if let Some(kept) = self.messages.iter_mut().find(same) {
+                    kept.positions.push(fact.position);
+                    kept.record.order = kept.record.order.min(fact.order());
+                    return;
+                }
+                let record = MessageRecord {
+                    index: applied.index,
+                    position: fact.position,
+                    order: fact.order(),
+                    author: fact.author,
+                    key: fact.key,
+                    to: message.to,
+                    text: message.text.clone(),
+                    at_ms: message.at_ms,
+                };
+                self.messages.push(Kept { record, positions: vec![fact.position] });
+            }
+            Change::Delivered { account, upto } => {
+                let vector = self.delivered.entry(account).or_default();
+                upto.into_iter().for_each(|position| vector.raise(position));
+            }
+            Change::Deleted(record) => {
+                self.deleted.insert(record.id);
+            }
+        }
+    }
+
+    fn pending(&self, chosen: impl Fn(&MessageRecord) -> bool) -> Vec<MessageRecord> {
+        let delivered = |kept: &Kept| {
+            let vector = self.delivered.get(&kept.record.to);
+            vector.is_some_and(|vector| kept.positions.iter().any(|&position| vector.covers(position)))
+        };
+        let dropped =
+            |kept: &Kept| self.deleted.contains(&kept.record.to) || self.deleted.contains(&kept.record.author);
+        let kept = self.messages.iter().filter(|kept| !dropped(kept) && !delivered(kept));
+        kept.map(|kept| kept.record.clone()).filter(chosen).collect()
+    }
+
+    pub(crate) fn query(&self, query: &Query) -> Found {
+        let page = |mut messages: Vec<MessageRecord>, limit: u32| {
+            let more = messages.len() > limit as usize;
+            messages.truncate(limit as usize);
+            Found::Messages { messages, more }
+        };
+        match *query {
+            Query::PendingCount(account) => Found::Count(self.pending(|message| message.to == account).len() as u64),
+            Query::Inbox { account, after, limit } => {
+                page(self.pending(|message| message.to == account && message.index > after), limit)
+            }
+            Query::Outbox { account, limit, .. } => {
+                let mut messages = self.pending(|message| message.author == account);
+                messages.sort_by_key(|message| message.order);
+                page(messages, limit)
+            }
+            Query::History { one, other, before, limit } => {
+                let of_both = |message: &MessageRecord| {
+                    (message.author, message.to) == (one, other) || (message.author, message.to) == (other, one)
+                };
+                let all = self.messages.iter().map(|kept| kept.record.clone());
+                let mut messages: Vec<_> = all.filter(of_both).collect();
+                messages.retain(|message| before.is_none_or(|before| message.order < before));
+                messages.sort_by_key(|message| std::cmp::Reverse(message.order));
+                page(messages, limit)
+            }
+            Query::Known { author, key } => {
+                let mut all = self.messages.iter().map(|kept| &kept.record);
+                Found::Known(all.find(|message| (message.author, message.key) == (author, key)).cloned())
+            }
+            Query::Facts { .. } => unreachable!("the disk answers this"),
+        }
+    }
+}
+
+impl Views {
+    /// All that is shown, in an order that does not depend on this replica's log.
+    pub(crate) fn digest(&self) -> Vec<(lastword_facts::Order, AccountId, lastword_facts::Key, bool)> {
+        let pending = self.pending(|_| true);
+        let waits = |kept: &Kept| {
+            pending.iter().any(|message| (message.author, message.key) == (kept.record.author, kept.record.key))
+        };
+        let mut all: Vec<_> = self
+            .messages
+            .iter()
+            .map(|kept| (kept.record.order, kept.record.author, kept.record.key, waits(kept)))
+            .collect();
+        all.sort_unstable();
+        all
+    }
+}
