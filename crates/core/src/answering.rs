@@ -41,7 +41,7 @@ impl Core {
         }
         while let Some((_, connection, tag, answer)) = self.waiting.reads.pop_front_if(|(index, ..)| *index <= durable)
         {
-            self.answer(connection, tag, Ok(answer));
+            self.outputs.push_back(Output::Answer(connection, tag, answer));
         }
         self.release(now);
     }
@@ -136,16 +136,25 @@ impl Core {
         Copies { stored: 1 + self.peers.copies(position), of: u32::from(self.config.replicas) }
     }
 
+    /// Answers a request. A refusal that rests on the state, such as that somebody is gone, waits for the
+    /// own disk as every answer does: what made it so may never get there.
     pub(crate) fn answer(&mut self, connection: ConnectionId, tag: Tag, result: Result<Answer, Refusal>) {
+        if result.as_ref().err().is_some_and(Refusal::rests_on_state) {
+            return self.answer_when_durable(connection, tag, result);
+        }
         self.outputs.push_back(Output::Answer(connection, tag, result));
     }
 
     /// Answers once the own disk has all that the answer may rest on.
     pub(crate) fn answer_read(&mut self, connection: ConnectionId, tag: Tag, answer: Answer) {
+        self.answer_when_durable(connection, tag, Ok(answer));
+    }
+
+    fn answer_when_durable(&mut self, connection: ConnectionId, tag: Tag, result: Result<Answer, Refusal>) {
         if self.ledger.durable_end == self.ledger.end {
-            self.answer(connection, tag, Ok(answer));
+            self.outputs.push_back(Output::Answer(connection, tag, result));
         } else {
-            self.waiting.reads.push_back((self.ledger.end, connection, tag, answer));
+            self.waiting.reads.push_back((self.ledger.end, connection, tag, result));
         }
     }
 

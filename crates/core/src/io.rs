@@ -333,6 +333,14 @@ pub enum Refusal {
     Unavailable(&'static str),
 }
 
+impl Refusal {
+    /// Whether it says something of accounts, names or sessions, and not only of the request itself.
+    pub(crate) fn rests_on_state(&self) -> bool {
+        use Refusal::{AlreadyLoggedIn, BadPassword, NameTaken, NoSuchUser, NotLoggedIn, WrongLogin};
+        matches!(self, AlreadyLoggedIn | BadPassword(_) | NameTaken | NoSuchUser(_) | NotLoggedIn | WrongLogin)
+    }
+}
+
 /// What a client is told unasked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {

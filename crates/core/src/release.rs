@@ -14,7 +14,7 @@ use lastword_facts::Fact;
 use lastword_facts::ids::{AccountId, Key, LogIndex, Position, Seq};
 use lastword_facts::token::{SessionToken, TokenHash};
 
-use crate::io::{Answer, CloseReason, ConnectionId, Tag};
+use crate::io::{Answer, CloseReason, ConnectionId, Refusal, Tag};
 use crate::time::Mono;
 
 /// A fact of the log that was not released yet.
@@ -83,7 +83,7 @@ pub(crate) struct Waiting {
     /// Retries of what is known.
     pub(crate) rechecks: Vec<Recheck>,
     /// Answers that only wait for the own disk, by the place they wait for, in order.
-    pub(crate) reads: VecDeque<(LogIndex, ConnectionId, Tag, Answer)>,
+    pub(crate) reads: VecDeque<(LogIndex, ConnectionId, Tag, Result<Answer, Refusal>)>,
     /// Own facts among the entries.
     pub(crate) own: usize,
     /// Until when nothing own is released: see the design on answers in the moment of dying.

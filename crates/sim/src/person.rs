@@ -113,8 +113,12 @@ impl Person {
     /// What the client is told to do for a deed.
     pub(crate) fn op(&self, deed: &Deed, to_account: Option<String>) -> Op {
         match deed {
-            Deed::Create => Op::Create { name: self.name.clone(), password: "secret".to_owned(), key: self.create_key },
-            Deed::Login => Op::Login { name: self.name.clone(), password: "secret".to_owned() },
+            Deed::Create => Op::Create {
+                name: self.name.clone(),
+                password: format!("secret of {}", self.number),
+                key: self.create_key,
+            },
+            Deed::Login => Op::Login { name: self.name.clone(), password: format!("secret of {}", self.number) },
             Deed::Listen => Op::Listen,
             Deed::Look => Op::Status,
             Deed::Delete => Op::Delete { key: Uuid::from_u128(self.create_key.as_u128() ^ 1) },

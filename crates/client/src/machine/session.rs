@@ -198,6 +198,8 @@ impl Machine {
     pub(super) fn on_logged_in_again(&mut self, r: usize, result: Result<LoggedIn, Refusal>) {
         match (result, &mut self.session) {
             (_, None) => self.set_login(r, Login::Out),
+            // In a split somebody else has got the name there, and has the same password.
+            (Ok(answer), Some(session)) if answer.account != session.account => self.on_session_refused(r),
             (Ok(answer), Some(session)) => {
                 session.token = answer.token.unwrap_or_else(|| session.token.clone());
                 session.refused_by.clear();

@@ -4,12 +4,13 @@
 
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use lastword_client::protocol::answer::ReplicaState;
 use lastword_client::{Client, Event, Events};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// The longest that anything here is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -58,6 +59,11 @@ impl Group {
 
     /// Starts a replica, and does not wait for it.
     pub fn spawn(&mut self, replica: usize) {
+        self.spawn_with(replica, &[]);
+    }
+
+    /// The same, with more arguments.
+    pub fn spawn_with(&mut self, replica: usize, more: &[&str]) {
         assert!(self.servers[replica].is_none(), "it runs already");
         let (host, port) = self.addresses[replica].rsplit_once(':').expect("HOST:PORT");
         let log = std::fs::File::options()
@@ -68,6 +74,7 @@ impl Group {
         let child = Command::new(env!("CARGO_BIN_EXE_lastword"))
             .args(["server", host, port, "--group", &self.addresses.join(","), "--data"])
             .arg(self.data(replica))
+            .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -81,6 +88,14 @@ impl Group {
         let mut child = self.servers[replica].take().expect("it runs");
         child.kill().expect("killed");
         child.wait().expect("ended");
+    }
+
+    /// Tells a replica to stop, and waits until it has.
+    pub fn stop(&mut self, replica: usize, signal: Signal) -> ExitStatus {
+        let mut child = self.servers[replica].take().expect("it runs");
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a pid");
+        kill_process(pid, signal).expect("told to stop");
+        child.wait().expect("ended")
     }
 
     pub fn runs(&self, replica: usize) -> bool {

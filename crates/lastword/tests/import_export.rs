@@ -1,0 +1,148 @@
+//! The original's two files, in and out again.
+
+mod harness;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use harness::Group;
+
+const USERS: &str = r#"{"user1":{"password":"pwd1"},"user2":{"password":"p"}}"#;
+const PENDING: &str = r#"[
+  {"sender":"user1","receiver":"user2","timestamp":1600000000.25,"message":"one"},
+  {"sender":"user1","receiver":"user2","timestamp":null,"message":"two"},
+  {"sender":"user1","receiver":"user2","timestamp":null,"message":"two"},
+  {"sender":"user2","receiver":"user1","timestamp":1600000001,"message":"back"}]"#;
+
+fn lastword(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lastword")).args(arguments).output().expect("it runs")
+}
+
+fn import(data: &Path, users: &Path, pending: &Path) -> Output {
+    let [data, users, pending] = [data, users, pending].map(|path| path.to_str().expect("UTF-8"));
+    lastword(&["import", data, "--userinfo", users, "--pending", pending])
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_the_original_had_is_there_on_every_replica() {
+    let mut group = Group::prepare(3);
+    let files = tempfile::tempdir().unwrap();
+    let (users, pending) = (files.path().join("userinfo.json"), files.path().join("pending.json"));
+    std::fs::write(&users, USERS).unwrap();
+    std::fs::write(&pending, PENDING).unwrap();
+    // Into two replicas: they are the same accounts.
+    for replica in [0, 1] {
+        let output = import(&group.data(replica), &users, &pending);
+        assert!(output.status.success(), "{}", said(&output));
+    }
+    let again = import(&group.data(0), &users, &pending);
+    assert!(!again.status.success() && said(&again).contains("\"user1\" exists"), "{}", said(&again));
+    for replica in 0..3 {
+        group.spawn(replica);
+    }
+    group.wait_in_sync().await;
+    let running = import(&group.data(0), &users, &pending);
+    assert!(said(&running).contains("in use by another process"), "{}", said(&running));
+
+    let (lines, well) = group.chat(&[2], "login user2 p\nlist\nlist_pending\n");
+    assert!(well);
+    assert_eq!(
+        lines,
+        [
+            "Successfully logged in!",
+            "You have 3 recent messages.",
+            "user1: one",
+            "user1: two",
+            "user1: two",
+            "2 matches: ['user1', 'user2']",
+            "1 pending message:",
+            "To user1: back",
+        ]
+    );
+
+    // Out again, and into a fresh directory: the passwords still fit.
+    assert!(group.stop(2, rustix::process::Signal::TERM).success());
+    let (users_out, pending_out) = (files.path().join("users-out.json"), files.path().join("pending-out.json"));
+    let data = group.data(2);
+    let arguments = |command| {
+        [
+            command,
+            data.to_str().unwrap(),
+            "--userinfo",
+            users_out.to_str().unwrap(),
+            "--pending",
+            pending_out.to_str().unwrap(),
+        ]
+        .map(str::to_owned)
+    };
+    let export = arguments("export");
+    let export: Vec<&str> = export.iter().map(String::as_str).collect();
+    let output = lastword(&export);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(!lastword(&export).status.success(), "an existing file is not overwritten");
+    let users: serde_json::Value = serde_json::from_slice(&std::fs::read(&users_out).unwrap()).unwrap();
+    assert!(users["user1"]["password"].as_str().unwrap().starts_with("$argon2id$"));
+    let pending: serde_json::Value = serde_json::from_slice(&std::fs::read(&pending_out).unwrap()).unwrap();
+    assert_eq!(
+        pending,
+        serde_json::json!([{"sender":"user2","receiver":"user1","timestamp":1600000001.0,"message":"back"}])
+    );
+    let mut fresh = Group::prepare(1);
+    let output = import(&fresh.data(0), &users_out, &pending_out);
+    assert!(output.status.success(), "{}", said(&output));
+    fresh.spawn(0);
+    fresh.wait_in_sync().await;
+    let (lines, well) = fresh.chat(&[0], "login user1 pwd1\n");
+    assert!(well);
+    assert_eq!(lines, ["Successfully logged in!", "You have 1 recent messages.", "user2: back"]);
+}
+
+/// A file that isn't right: the entry is named, and nothing is imported.
+#[test]
+fn files_that_are_not_right() {
+    let dir = tempfile::tempdir().unwrap();
+    let (users, pending, data) = (dir.path().join("u.json"), dir.path().join("p.json"), dir.path().join("data"));
+    let message = |fields: &str| {
+        format!("[{{\"sender\":\"user1\",\"receiver\":\"user2\",\"timestamp\":1,\"message\":\"x\"}},{{{fields}}}]")
+    };
+    let cases = [
+        ("{", "[]".to_owned(), "u.json"),
+        ("[]", "[]".to_owned(), "u.json"),
+        (r#"{"user1":{}}"#, "[]".to_owned(), "password"),
+        (r#"{"user 1":{"password":"pwd1"}}"#, "[]".to_owned(), "\"user 1\""),
+        (r#"{"user":{"password":"a"},"USER":{"password":"b"}}"#, "[]".to_owned(), "\"user\""),
+        (USERS, "{}".to_owned(), "p.json"),
+        (USERS, message(r#""sender":"user1","receiver":"user9","timestamp":1,"message":"x""#), "entry 2"),
+        (USERS, message(r#""sender":"user9","receiver":"user1","timestamp":1,"message":"x""#), "\"user9\""),
+        (USERS, message(r#""sender":"user1","receiver":"user2","timestamp":-5,"message":"x""#), "entry 2"),
+        (USERS, message(r#""sender":"user1","receiver":"user2","timestamp":"x","message":"x""#), "p.json"),
+        (USERS, message(r#""sender":"user1","receiver":"user2","timestamp":1,"message":"""#), "entry 2"),
+    ];
+    for (users_text, pending_text, expected) in cases {
+        std::fs::write(&users, users_text).unwrap();
+        std::fs::write(&pending, &pending_text).unwrap();
+        let output = import(&data, &users, &pending);
+        let said = said(&output);
+        assert!(!output.status.success() && said.contains(expected), "{users_text} {pending_text}: {said}");
+        assert!(said.contains("nothing was imported"), "{said}");
+    }
+    std::fs::write(&users, USERS).unwrap();
+    std::fs::write(&pending, "[]").unwrap();
+    assert!(import(&data, &users, &pending).status.success(), "nothing of what failed was left");
+}
+
+#[test]
+fn a_key_is_never_written_over_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("my.key");
+    let file = file.to_str().unwrap();
+    assert!(lastword(&["key", file]).status.success());
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(file).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let again = lastword(&["key", file]);
+    assert!(!again.status.success() && said(&again).contains("never overwritten"), "{}", said(&again));
+}
