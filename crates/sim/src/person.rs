@@ -32,6 +32,11 @@ pub(crate) struct Person {
     /// He never tells the server that he saw something.
     pub(crate) never_confirms: bool,
     pub(crate) clock_offset_ms: i64,
+    /// A replica has said that his account is deleted; or else his client has taken it from that one that
+    /// knew the account knows it no more.
+    pub(crate) deletion_told: bool,
+    /// How often he was logged out.
+    pub(crate) logged_out: usize,
 }
 
 /// How far a person is.
@@ -69,6 +74,8 @@ pub(crate) struct SentMessage {
     pub(crate) acknowledged: Option<Sent>,
     /// He was told that it was not sent, or that nobody knows: he has given up on it.
     pub(crate) given_up: bool,
+    /// In which of his sessions: a client that was logged out has forgotten what it kept for others.
+    pub(crate) session: usize,
 }
 
 /// A message that a person was shown.
@@ -100,6 +107,8 @@ impl Person {
             shown: Vec::new(),
             never_confirms: false,
             clock_offset_ms: 0,
+            logged_out: 0,
+            deletion_told: false,
         }
     }
 
@@ -159,8 +168,9 @@ impl Person {
                 self.sent[number].given_up = true;
                 None
             }
-            (Deed::Delete, Ok(_)) => {
+            (Deed::Delete, Ok(done)) => {
                 self.stage = Stage::Gone;
+                self.deletion_told = !matches!(done, Done::Stored(stored) if stored.stored == 0);
                 None
             }
             (Deed::Login, Ok(Done::Login(answer))) if self.account.as_ref() == Some(&answer.account) => {
@@ -176,6 +186,7 @@ impl Person {
     pub(crate) fn see(&mut self, number: EventNumber, event: Event) -> Option<EventNumber> {
         if matches!(event, Event::LoggedOut { .. }) && self.stage == Stage::Chatting {
             self.stage = Stage::LoggedOut;
+            self.logged_out += 1;
         }
         if let Event::Message(message) = event {
             let mut words = message.text.split(':').map(|word| word.parse().unwrap_or(usize::MAX));

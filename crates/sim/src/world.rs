@@ -839,8 +839,9 @@ impl World {
         let Some(to) = answers.map(|(from, _)| from).or_else(|| self.chance.pick(&known).copied()) else { return };
         let Some(to_account) = self.people.get(to).and_then(|other| other.account.clone()) else { return };
         let key = self.draw_key(self.people[person].clock_offset_ms);
+        let session = self.people[person].logged_out;
         let sent = &mut self.people[person].sent;
-        sent.push(SentMessage { key, to, answers, acknowledged: None, given_up: false });
+        sent.push(SentMessage { key, to, answers, acknowledged: None, given_up: false, session });
         let number = sent.len() - 1;
         self.deed(person, Deed::Send(number), Some(to_account));
     }

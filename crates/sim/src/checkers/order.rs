@@ -1,7 +1,8 @@
 //! Each sender's messages are shown in the order in which he sent them, and stand so in the history;
 //! there an answer comes after what it answers.
 //!
-//! Left out: what its sender has given up on (he was told that nobody knows), and what went with a disk.
+//! Left out: what its sender has given up on (he was told that nobody knows), what went with a disk, and
+//! the order of two sessions, where a client was logged out because nobody knew it any more.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +14,13 @@ use crate::world::World;
 pub(super) fn check(world: &World) -> Vec<String> {
     let mut wrong = Vec::new();
     for person in &world.people {
-        let mut last: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut last: BTreeMap<(usize, usize), usize> = BTreeMap::new();
         for shown in &person.shown {
             let author = &world.people[shown.from];
             if author.sent[shown.number].given_up || world.is_gone(shown.from, shown.number) {
                 continue;
             }
-            if let Some(before) = last.insert(shown.from, shown.number)
+            if let Some(before) = last.insert((shown.from, author.sent[shown.number].session), shown.number)
                 && before > shown.number
             {
                 wrong.push(format!(
@@ -51,13 +52,13 @@ fn check_history(world: &World, one: usize, other: usize) -> Vec<String> {
         }
     }
     let mut wrong = Vec::new();
-    let mut last: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
+    let mut last: BTreeMap<(usize, usize), (usize, usize)> = BTreeMap::new();
     for (&(author, number), &at) in &place {
         let sent = &world.people[author].sent[number];
         if sent.given_up || world.is_gone(author, number) {
             continue;
         }
-        if let Some((before, before_at)) = last.insert(author, (number, at))
+        if let Some((before, before_at)) = last.insert((author, sent.session), (number, at))
             && before_at > at
         {
             wrong.push(format!(
