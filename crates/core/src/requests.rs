@@ -20,7 +20,7 @@ const NAMES_A_STEP: usize = 2000;
 /// Lists under way at a time.
 const LISTS: usize = 256;
 /// After a message was refused for want of room, those behind it on the same connection are for so long.
-const REFUSED_FOR: Duration = Duration::from_secs(1);
+const REFUSED_FOR: Duration = Duration::from_secs(3);
 /// Jobs under way at a time, over all connections.
 const JOBS: usize = 20_000;
 

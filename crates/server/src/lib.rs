@@ -11,8 +11,8 @@
 //!                              \--> passwords (bounded)
 //! ```
 //!
-//! * [`front`]: the client protocols. They know [`engine::Engine`] and nothing of replication.
-//! * [`peers`]: the links to the other replicas.
+//! * `front`: the client protocols. They know [`engine::Engine`] and nothing of replication.
+//! * `peers`: the links to the other replicas.
 //! * [`engine`]: the core's thread and those of the disks.
 
 pub mod cluster_key;

@@ -6,8 +6,8 @@
 //!
 //! * [`chance`]: randomness from a seed.
 //! * [`plan`]: which faults a run has, and how often.
-//! * [`world`]: what happens when; `node`, `disk`, `views`: a replica's machine; `network`: links.
-//! * [`person`]: a person at a client, and what he saw.
+//! * `world`: what happens when; `node`, `disk`, `views`: a replica's machine; `network`: links.
+//! * `person`: a person at a client, and what he saw.
 //! * [`checkers`]: what must be true of what people saw and disks hold.
 //! * [`run`]: one run.
 

@@ -17,6 +17,8 @@ use crate::event::{Event, LogoutReason};
 
 /// How often a deed is tried again that a replica refused for now.
 const RETRIES: u32 = 5;
+/// How often a message that was acknowledged before is given to a replica that does not know its receiver.
+const KEPT_RETRIES: u32 = 20;
 /// After how long a message that holds up all others is tried again.
 const HOLD_UP: Duration = Duration::from_millis(500);
 
@@ -184,6 +186,10 @@ impl Machine {
                 if self.deeds.is_kept(number) {
                     return self.hold_up(number, &refusal);
                 }
+            }
+            // One that was emptied, and has not caught up yet, may not know the receiver.
+            Code::NoSuchUser if deed.command.is_none() && deed.retries < KEPT_RETRIES => {
+                return self.deeds.wait(number, self.now + HOLD_UP);
             }
             Code::TooMany if deed.retries < RETRIES || deed.command.is_none() => {
                 return self.deeds.wait(number, self.now + retry_after(refusal.retry_ms));

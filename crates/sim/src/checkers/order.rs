@@ -24,8 +24,13 @@ pub(super) fn check(world: &World) -> Vec<String> {
                 && before > shown.number
             {
                 wrong.push(format!(
-                    "p{} was shown {}:{} after {}:{before}",
-                    person.number, shown.from, shown.number, shown.from
+                    "p{} was shown {}:{} ({:?}) after {}:{before} ({:?})",
+                    person.number,
+                    shown.from,
+                    shown.number,
+                    world.copies_of(shown.from, shown.number),
+                    shown.from,
+                    world.copies_of(shown.from, before)
                 ));
             }
         }
