@@ -8,7 +8,7 @@
 //! * [`answer`]: what a server answers: [`Answer`], and the `ok` object of each operation.
 //! * [`event`]: what a server says unasked: [`Event`].
 //! * [`error`]: why something was not done: [`Refusal`], [`Code`].
-//! * [`line`]: a line of the server, as a client reads it: [`ServerLine`].
+//! * [`mod@line`]: a line of the server, as a client reads it: [`ServerLine`].
 //!
 //! Unknown fields are ignored in both directions, so that either side can be newer.
 
