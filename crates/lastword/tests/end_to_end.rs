@@ -268,3 +268,41 @@ async fn groups_of_one_two_and_five() {
         assert_eq!(texts(&mut to_alice, 2).await, ["all", "last"]);
     }
 }
+
+/// A record of one replica's log is damaged: it says so, fetches it from another one, and has it all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_damaged_record_is_mended_from_another_replica() {
+    let mut group = Group::start(3).await;
+    let (alice, _events) = group.client(&[0, 1, 2]);
+    alice.create("alice", "pwd1").await.unwrap();
+    for text in numbered(50) {
+        alice.send("alice", &text).await.unwrap();
+    }
+    group.kill(2);
+    // Its views are made anew, so that the whole log is read.
+    std::fs::remove_file(group.data(2).join("views.db")).unwrap();
+    let log = rusqlite::Connection::open(group.data(2).join("log.db")).unwrap();
+    let changed = log.execute("UPDATE log SET fact = zeroblob(length(fact)) WHERE place IN (20, 21)", []).unwrap();
+    assert_eq!(changed, 2);
+    drop(log);
+    group.spawn(2);
+    group.wait_in_sync().await;
+    let said = |group: &Group, words: &str| group.log(2).matches(words).count();
+    for _ in 0..200 {
+        if said(&group, "came back whole") == 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!((said(&group, "is damaged"), said(&group, "came back whole")), (2, 2), "{}", group.log(2));
+    group.kill(0);
+    group.kill(1);
+    // Whole on disk, too.
+    group.kill(2);
+    std::fs::remove_file(group.data(2).join("views.db")).unwrap();
+    group.spawn(2);
+    let (reader, _) = group.client(&[2]);
+    reader.login("alice", "pwd1").await.unwrap();
+    assert_eq!(history(&reader, "alice").await, numbered(50));
+    assert_eq!(said(&group, "is damaged"), 2, "no more than before");
+}
