@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         .map(|message| Pending {
             sender: message.sender,
             receiver: message.receiver,
-            timestamp: Some(message.at_ms as f64 / 1000.0),
+            timestamp: message.at_ms.map(|at_ms| at_ms as f64 / 1000.0),
             message: message.text,
         })
         .collect();

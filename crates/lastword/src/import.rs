@@ -7,7 +7,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
@@ -115,11 +114,10 @@ fn check_pending(pending: &[Pending], users: &UserInfo) -> anyhow::Result<()> {
 }
 
 fn convert(entry: &Pending) -> offline::Pending {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     offline::Pending {
         sender: entry.sender.clone(),
         receiver: entry.receiver.clone(),
-        at_ms: entry.timestamp.map_or(now.as_millis() as u64, |seconds| (seconds * 1000.0).round() as u64),
+        at_ms: entry.timestamp.map(|seconds| (seconds * 1000.0).round() as u64),
         text: entry.message.clone(),
     }
 }

@@ -51,8 +51,8 @@ pub struct Pending {
     pub sender: String,
     /// The name of its receiver.
     pub receiver: String,
-    /// Milliseconds since 1970.
-    pub at_ms: u64,
+    /// Milliseconds since 1970, where it is known.
+    pub at_ms: Option<u64>,
     /// What it says.
     pub text: String,
 }
@@ -106,7 +106,7 @@ impl Offline {
         let pending = messages.into_iter().map(|message| Pending {
             sender: name(message.author),
             receiver: name(message.to),
-            at_ms: message.at_ms,
+            at_ms: Some(message.at_ms),
             text: message.text,
         });
         Ok(pending.collect())
@@ -126,15 +126,18 @@ impl Offline {
         Ok(author)
     }
 
-    /// Writes a message that was sent at some time. `again` tells apart messages that are the same in
+    /// Writes a message that was sent at some time, or nobody knows when: then it counts as sent now. The
+    /// same message is the same on every replica that it is brought into; `again` tells apart messages that are the same in
     /// everything else.
     ///
     /// # Errors
     /// The core's refusal.
     pub fn send(&mut self, author: Author, pending: &Pending, again: u64) -> Result<(), Refusal> {
         let Pending { sender, receiver, at_ms, text } = pending;
-        let key = key_of(&["message", sender, receiver, &at_ms.to_string(), text, &again.to_string()]);
-        let now = Now { wall_us: at_ms.saturating_mul(1000), ..self.opened.clock.now() };
+        let given = at_ms.map_or_else(|| "unknown".to_owned(), |at_ms| at_ms.to_string());
+        let key = key_of(&["message", sender, receiver, &given, text, &again.to_string()]);
+        let now = self.opened.clock.now();
+        let now = Now { wall_us: at_ms.map_or(now.wall_us, |at_ms| at_ms.saturating_mul(1000)), ..now };
         let to = Receiver::Name(receiver.clone());
         self.request(now, author.0, Request::Send { to, text: text.clone(), key })?;
         Ok(())
