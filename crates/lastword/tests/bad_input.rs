@@ -1,9 +1,6 @@
 //! Whatever bytes come on the port, the server says what is wrong or closes that connection, and goes on.
 
 mod harness;
-#[path = "bad_input/lines.rs"]
-mod lines;
-mod process;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
