@@ -2,13 +2,13 @@
 //! of another replica.
 
 use std::future::Future;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use lastword_protocol::{Code, Refusal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::engine::Engine;
 use crate::error::ServerError;
@@ -25,6 +25,8 @@ const LAST_ANSWERS: Duration = Duration::from_secs(3);
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) wire: crate::wire::Wire,
+    /// When somebody who can't be a replica of this group was last told of in the log.
+    pub(crate) told_of_stranger: Mutex<Option<Instant>>,
 }
 
 /// What a connection is, by its first bytes.
@@ -51,7 +53,8 @@ pub(crate) async fn serve(
     connections: usize,
     shutdown: impl Future<Output = ()>,
 ) {
-    let shared = Arc::new(Shared { engine: engine.clone(), wire: crate::wire::Wire::new(group.clone()) });
+    let wire = crate::wire::Wire::new(group.clone());
+    let shared = Arc::new(Shared { engine: engine.clone(), wire, told_of_stranger: Mutex::new(None) });
     let places = Arc::new(Semaphore::new(connections));
     let closing = engine.closing();
     tokio::pin!(shutdown, closing);
@@ -72,21 +75,17 @@ pub(crate) async fn serve(
         };
         let _ = stream.set_nodelay(true);
         let (shared, place) = (shared.clone(), places.clone().try_acquire_owned().ok());
-        tokio::spawn(async move {
-            // The place is free again when the connection has ended.
-            welcome(stream, &shared, place.is_some()).await;
-            drop(place);
-        });
+        tokio::spawn(async move { welcome(stream, &shared, place).await });
     }
     drop(listener);
     engine.open.send_replace(false);
-    // Every connection holds a place.
+    // Every client's connection holds a place.
     let all = u32::try_from(connections).unwrap_or(u32::MAX);
     let _ = tokio::time::timeout(LAST_ANSWERS, places.acquire_many(all)).await;
 }
 
-/// Finds out what a connection is, and hands it on.
-async fn welcome(mut stream: TcpStream, shared: &Arc<Shared>, room: bool) {
+/// Finds out what a connection is, and hands it on. Its place is free again when it has ended.
+async fn welcome(mut stream: TcpStream, shared: &Arc<Shared>, place: Option<OwnedSemaphorePermit>) {
     let mut read = Vec::with_capacity(4096);
     let sniffed = tokio::time::timeout(SAY_SOMETHING, async {
         loop {
@@ -94,17 +93,29 @@ async fn welcome(mut stream: TcpStream, shared: &Arc<Shared>, room: bool) {
                 Kind::Unclear => {}
                 kind => return Some(kind),
             }
+            // Empty lines are not gathered, however many come.
+            if read.trim_ascii_start().is_empty() {
+                read.clear();
+            }
             if stream.read_buf(&mut read).await.ok()? == 0 {
                 return None;
             }
         }
     });
-    let Ok(Some(kind)) = sniffed.await else { return };
+    let kind = tokio::select! {
+        sniffed = sniffed => sniffed,
+        // Who has asked nothing yet is not waited for.
+        () = shared.engine.closing() => return,
+    };
+    let Ok(Some(kind)) = kind else { return };
     match kind {
-        // Other replicas find a place whatever clients do.
-        Kind::Peer => peers::accept(stream, read, shared).await,
-        Kind::Http if room => front::http::serve(stream, read, shared).await,
-        Kind::Lines if room => front::lines::serve(stream, read, shared).await,
+        // Other replicas find a place whatever clients do, and a server that stops does not wait for them.
+        Kind::Peer => {
+            drop(place);
+            peers::accept(stream, read, shared).await;
+        }
+        Kind::Http if place.is_some() => front::http::serve(stream, read, shared).await,
+        Kind::Lines if place.is_some() => front::lines::serve(stream, read, shared).await,
         Kind::Lines | Kind::Http => {
             let text = "This replica has all the connections it may have; try another one, or later.";
             refuse(stream, Refusal::too_many(text, 1000)).await;

@@ -73,7 +73,10 @@ impl CoreThread {
             for input in batch.drain(..) {
                 match input {
                     ToCore::Stop => return,
-                    ToCore::Input(input) => self.core.handle(now, input),
+                    ToCore::Input(input) => {
+                        self.forget_what_ended(&input);
+                        self.core.handle(now, input);
+                    }
                     ToCore::Open(connection, outbox) => {
                         self.connections.insert(connection, outbox);
                         self.core.handle(now, Input::Opened(connection));
@@ -97,6 +100,15 @@ impl CoreThread {
             if self.core.poll_timeout().is_some_and(|moment| moment <= now.mono) {
                 self.core.handle(now, Input::Timer);
             }
+        }
+    }
+
+    /// What was not written yet to a connection or link that has ended goes with it.
+    fn forget_what_ended(&mut self, input: &Input) {
+        match input {
+            Input::Closed(connection) => drop(self.connections.remove(connection)),
+            Input::LinkDown(_, link) => drop(self.links.remove(link)),
+            _ => {}
         }
     }
 

@@ -22,17 +22,27 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) async fn serve(mut stream: TcpStream, mut read: Vec<u8>, shared: &Arc<Shared>) {
     let whole = tokio::time::timeout(PATIENCE, async {
         while !read.windows(4).any(|end| end == b"\r\n\r\n") && !read.windows(2).any(|end| end == b"\n\n") {
-            if read.len() > HEAD_BYTES || stream.read_buf(&mut read).await.is_ok_and(|n| n == 0) {
+            if read.len() > HEAD_BYTES || stream.read_buf(&mut read).await.map_or(true, |n| n == 0) {
                 return false;
             }
         }
         true
     });
-    let response = match whole.await {
+    let whole = tokio::select! {
+        whole = whole => whole,
+        // Who has asked nothing yet is not waited for.
+        () = shared.engine.closing() => return,
+    };
+    let mut response = match whole {
         Ok(true) => respond(&read, shared).await,
         Ok(false) if read.len() > HEAD_BYTES => response("431 Request Header Fields Too Large", "too long\n"),
         _ => return,
     };
+    if read.starts_with(b"HEAD ")
+        && let Some(end) = response.find("\r\n\r\n")
+    {
+        response.truncate(end + 4);
+    }
     let _ = tokio::time::timeout(PATIENCE, stream.write_all(response.as_bytes())).await;
     super::linger(stream).await;
 }

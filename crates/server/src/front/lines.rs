@@ -13,7 +13,7 @@ use lastword_core::io::{ConnectionId, Request as CoreRequest, Tag};
 use lastword_protocol::answer::Answer;
 use lastword_protocol::event::{CloseReason, Event};
 use lastword_protocol::request::BadLine;
-use lastword_protocol::{Code, LINE_BYTES, Refusal, Request, RequestId};
+use lastword_protocol::{Code, LINE_BYTES, Op, Refusal, Request, RequestId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -29,6 +29,8 @@ const UNANSWERED: usize = 1024;
 const READ_BYTES: usize = 64 * 1024;
 /// The first line must be whole after so long.
 const FIRST_LINE: Duration = Duration::from_secs(10);
+/// The longest text of a refusal, in bytes: some quote what was sent, which may be as long as a line.
+const REFUSAL_BYTES: usize = 300;
 /// A client that takes nothing for so long is disconnected.
 const STUCK: Duration = Duration::from_secs(10);
 
@@ -131,7 +133,14 @@ impl Connection<'_> {
                 continue;
             }
             match Request::from_json(&self.read[line]) {
-                Ok(request) => requests.extend(self.convert(request)),
+                Ok(request) => {
+                    let is_dear = matches!(request.op, Op::List { .. });
+                    requests.extend(self.convert(request));
+                    // Patterns take long to compile: others have their turn in between.
+                    if is_dear {
+                        tokio::task::yield_now().await;
+                    }
+                }
                 Err(BadLine { id, refusal, fatal }) => {
                     self.push_refusal(id, refusal);
                     if fatal {
@@ -215,10 +224,19 @@ impl Connection<'_> {
         if self.shared.engine.has_failed() {
             return Go::End;
         }
-        let written = tokio::time::timeout(STUCK, stream.write_all(&self.write)).await;
+        let mut rest = self.write.as_slice();
+        let mut go = Go::On;
+        // A slow line is not a stuck one: what counts is that it takes something.
+        while !rest.is_empty() {
+            let written = tokio::time::timeout(STUCK, stream.write_buf(&mut rest)).await;
+            if !matches!(written, Ok(Ok(1..))) {
+                go = Go::End;
+                break;
+            }
+        }
         self.write.clear();
         self.write.shrink_to(READ_BYTES);
-        if matches!(written, Ok(Ok(()))) { Go::On } else { Go::End }
+        go
     }
 
     fn push_line(&mut self, event: &Event) {
@@ -231,7 +249,11 @@ impl Connection<'_> {
 }
 
 /// A refusal, as a line.
-pub(crate) fn refusal_line(id: Option<RequestId>, refusal: Refusal) -> Vec<u8> {
+pub(crate) fn refusal_line(id: Option<RequestId>, mut refusal: Refusal) -> Vec<u8> {
+    if refusal.text.len() > REFUSAL_BYTES {
+        refusal.text.truncate(refusal.text.floor_char_boundary(REFUSAL_BYTES));
+        refusal.text.push('…');
+    }
     let mut line = Vec::new();
     convert::write_line(&mut line, &Answer { id, result: Err(refusal) });
     line

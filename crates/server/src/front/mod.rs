@@ -16,7 +16,7 @@ pub(crate) async fn linger(mut stream: TcpStream) {
     let mut rest = [0; 4096];
     let drained = async {
         for _ in 0..4096 {
-            if stream.read(&mut rest).await.is_ok_and(|n| n == 0) {
+            if stream.read(&mut rest).await.map_or(true, |n| n == 0) {
                 break;
             }
         }

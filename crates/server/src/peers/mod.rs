@@ -4,7 +4,7 @@ mod link;
 mod noise;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lastword_core::io::ReplicaId;
 use tokio::net::TcpStream;
@@ -21,6 +21,9 @@ pub(crate) use noise::PREFACE;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two dials: at first, and at most.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// Those who can't be let in are told of in the log so often.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
 
 /// Dials those before this replica in the list, for as long as what is returned lives.
 pub(crate) fn dial_all(engine: &Engine, group: &Group) -> JoinSet<()> {
@@ -77,14 +80,26 @@ pub(crate) async fn accept(mut stream: TcpStream, mut read: Vec<u8>, shared: &Ar
     match handshake.await.unwrap_or(Err(HandshakeError::Late)) {
         Ok((transport, theirs, plain)) => {
             if theirs.own == group.own || usize::from(theirs.own.0) >= group.members.len() {
-                return tracing::error!("{from} says that it is replica {}, which can't be", theirs.own.name());
+                let why = format!("says that it is replica {}, which can't be", theirs.own.name());
+                return tell_of_stranger(shared, &from, &why);
             }
             link::run(&shared.engine, group, theirs.own, stream, transport, link::Early { read, plain }).await;
         }
-        Err(error @ HandshakeError::WrongKey) => {
-            tracing::error!("{from} wants to be a replica, but {error}");
+        Err(error @ (HandshakeError::WrongKey | HandshakeError::WrongGroup)) => {
+            tell_of_stranger(shared, &from, &format!("wants to be a replica, but {error}"));
             super::front::linger(stream).await;
         }
         Err(error) => tracing::debug!("{from} wanted to be a replica: {error}"),
     }
+}
+
+/// Says in the log why somebody was not let in as a replica: now and then only, for who dials in vain
+/// dials every second.
+fn tell_of_stranger(shared: &Shared, from: &str, why: &str) {
+    let mut told = shared.told_of_stranger.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if told.is_some_and(|told| told.elapsed() < TELL_AGAIN) {
+        return tracing::debug!("{from} {why}");
+    }
+    *told = Some(Instant::now());
+    tracing::error!("{from} {why}");
 }

@@ -54,7 +54,9 @@ pub(crate) enum HandshakeError {
     Unreachable(io::Error),
     #[error("it did not answer in time")]
     Late,
-    #[error("its cluster key is another one: give all replicas of the group the same --key file")]
+    #[error(
+        "its cluster key is another one: give all replicas of the group the same --key file, or none and the same --group in the same order (the key is made of it then)"
+    )]
     WrongKey,
     #[error("what it says is no handshake of a replica; is this address one of the group?")]
     Nonsense,
