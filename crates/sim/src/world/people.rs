@@ -58,7 +58,13 @@ impl World {
     }
 
     /// With a replica that nothing ever happens to, everything is answered in time.
-    pub(super) fn check_patience(&mut self, person: usize, deed: &Deed, took: Duration, error: Option<&lastword_client::Error>) {
+    pub(super) fn check_patience(
+        &mut self,
+        person: usize,
+        deed: &Deed,
+        took: Duration,
+        error: Option<&lastword_client::Error>,
+    ) {
         let refused = error.is_some_and(|error| error.code().is_some());
         let late = took > Duration::from_secs(20) || error.is_some() && !refused;
         if late && self.plan.sanctuary.is_some() {
