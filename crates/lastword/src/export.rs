@@ -35,6 +35,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         "{} is no data directory of a server: there is no log.db in it",
         arguments.dir.display()
     );
+    // Both are looked at before either is written: no half of an export is left.
+    for file in [&arguments.userinfo, &arguments.pending] {
+        anyhow::ensure!(!file.exists(), "{} exists; an existing file is never overwritten", file.display());
+    }
     let data = Offline::open(&arguments.dir)?;
     let users: UserInfo =
         data.accounts().into_iter().map(|account| (account.name, User { password: account.password_hash })).collect();
@@ -63,7 +67,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 fn write(path: &Path, value: &impl Serialize) -> anyhow::Result<()> {
     let can_not = || format!("can't write {}; an existing file is never overwritten", path.display());
-    let mut file = BufWriter::new(File::create_new(path).with_context(can_not)?);
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    // Hashes and letters are for their owner only.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = BufWriter::new(options.open(path).with_context(can_not)?);
     serde_json::to_writer_pretty(&mut file, value).with_context(can_not)?;
     file.write_all(b"\n").and_then(|()| file.flush()).with_context(can_not)
 }

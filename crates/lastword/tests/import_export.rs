@@ -146,3 +146,73 @@ fn a_key_is_never_written_over_another() {
     let again = lastword(&["key", file]);
     assert!(!again.status.success() && said(&again).contains("never overwritten"), "{}", said(&again));
 }
+
+/// What is there already, or is no file of the original at all; and what was there is still there.
+#[test]
+fn what_is_in_the_way_of_an_import() {
+    let dir = tempfile::tempdir().unwrap();
+    let (users, pending, data) = (dir.path().join("u.json"), dir.path().join("p.json"), dir.path().join("data"));
+    std::fs::write(&users, USERS).unwrap();
+    std::fs::write(&pending, PENDING).unwrap();
+    assert!(import(&data, &users, &pending).status.success());
+    let long = "x".repeat(16 * 1024 + 1);
+    let one = |fields: &str| format!("[{{{fields}}}]");
+    let cases = [
+        (r#"{"USER1":{"password":"x"}}"#.to_owned(), "[]".to_owned(), "\"USER1\" exists"),
+        (format!("{{\"{}\":{{\"password\":\"x\"}}}}", "x".repeat(33)), "[]".to_owned(), "1 to 32 characters"),
+        (format!("{{\"new\":{{\"password\":\"{}\"}}}}", "x".repeat(1025)), "[]".to_owned(), "1,024 bytes"),
+        (r#"{"new":{"password":5}}"#.to_owned(), "[]".to_owned(), "u.json"),
+        (r#"{"new":{"password":"a"}} x"#.to_owned(), "[]".to_owned(), "u.json"),
+        (String::new(), "[]".to_owned(), "u.json"),
+        (
+            r#"{"new":{"password":"a"}}"#.to_owned(),
+            one(&format!(r#""sender":"new","receiver":"new","timestamp":1,"message":"{long}""#)),
+            "entry 1",
+        ),
+        (
+            r#"{"new":{"password":"a"}}"#.to_owned(),
+            one(r#""sender":"new","receiver":"new","timestamp":1e300,"message":"x""#),
+            "entry 1",
+        ),
+        (r#"{"new":{"password":"a"}}"#.to_owned(), one(r#""sender":"new","receiver":"new","timestamp":1"#), "message"),
+        (r#"{"new":{"password":"a"}}"#.to_owned(), "\u{feff}[]".to_owned(), "p.json"),
+    ];
+    for (users_text, pending_text, expected) in cases {
+        std::fs::write(&users, &users_text).unwrap();
+        std::fs::write(&pending, &pending_text).unwrap();
+        let output = import(&data, &users, &pending);
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{users_text:.60} {pending_text:.60}: {said}");
+        assert!(said.contains(expected) && said.contains("nothing was imported"), "{expected}: {said}");
+    }
+    // A file that is no UTF-8, and one that is not there.
+    std::fs::write(&users, b"{\"new\xff\":{\"password\":\"a\"}}").unwrap();
+    for file in [users.clone(), dir.path().join("none.json")] {
+        let output = import(&data, &file, &pending);
+        assert!(!output.status.success() && said(&output).contains(file.to_str().unwrap()), "{}", said(&output));
+    }
+    let out = dir.path().join("out");
+    std::fs::create_dir(&out).unwrap();
+    let files = [out.join("u.json"), out.join("p.json")].map(|file| file.to_str().unwrap().to_owned());
+    let export = ["export", data.to_str().unwrap(), "--userinfo", &files[0], "--pending", &files[1]];
+    assert!(lastword(&export).status.success());
+    let read = |file: &str| serde_json::from_slice::<serde_json::Value>(&std::fs::read(file).unwrap()).unwrap();
+    let names: Vec<String> = read(&files[0]).as_object().unwrap().keys().cloned().collect();
+    assert_eq!(names, ["user1", "user2"]);
+    assert_eq!(read(&files[1]).as_array().unwrap().len(), 4);
+    // Hashes open accounts: nobody else is to read them.
+    for file in &files {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(file).unwrap().permissions());
+        assert_eq!(mode & 0o077, 0, "{file}: {mode:o}");
+    }
+    // Where one of the two is in the way, neither is written.
+    std::fs::remove_file(&files[0]).unwrap();
+    let output = lastword(&export);
+    assert!(!output.status.success() && said(&output).contains(&files[1]), "{}", said(&output));
+    assert!(!Path::new(&files[0]).exists(), "half of an export");
+    // Nothing is exported from what is no data directory, and none is made of it.
+    let nowhere = dir.path().join("nowhere");
+    let output = lastword(&["export", nowhere.to_str().unwrap()]);
+    assert!(!output.status.success() && said(&output).contains("no data directory"), "{}", said(&output));
+    assert!(!nowhere.exists());
+}
