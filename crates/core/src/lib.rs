@@ -176,6 +176,11 @@ impl Core {
         self.directory.all_living().map(|account| (account.record.id, account.called.clone(), account.password_hash()))
     }
 
+    /// How this replica sees the group.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
     /// Takes an input.
     pub fn handle(&mut self, now: Now, input: Input) {
         self.flushed = false;

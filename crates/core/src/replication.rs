@@ -283,9 +283,10 @@ impl Core {
         self.outputs.push_back(Output::Send(peer, link, message));
     }
 
-    /// To everybody who has said hello.
+    /// To everybody who is connected. Each was told hello first, so that it can be understood, also by those
+    /// whose own hello is still on its way: what they are not told now they would not be told again.
     pub(crate) fn send_to_all(&mut self, message: &PeerMessage) {
-        for (peer, link) in self.peers.links().filter(|(_, link)| link.said_hello()) {
+        for (peer, link) in self.peers.links() {
             self.outputs.push_back(Output::Send(peer, link.id, message.clone()));
         }
     }

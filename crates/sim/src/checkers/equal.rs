@@ -1,10 +1,19 @@
-//! Healed and quiet, all replicas hold the same and show the same.
+//! Healed and quiet, all replicas hold the same and show the same, and each sees all others in sync.
+
+use lastword_core::io::Standing;
 
 use crate::world::World;
 
 pub(super) fn check(world: &World) -> Vec<String> {
     let mut wrong = Vec::new();
     let first = &world.nodes[0];
+    for (n, node) in world.nodes.iter().enumerate() {
+        let standings = node.core.as_ref().map(|core| core.health().replicas.clone()).unwrap_or_default();
+        let in_sync = |standing: &Standing| matches!(standing, Standing::Own | Standing::InSync);
+        if standings.is_empty() || !standings.iter().all(in_sync) {
+            wrong.push(format!("n{n} sees the group as {standings:?}, long after everything has healed"));
+        }
+    }
     for (n, node) in world.nodes.iter().enumerate().skip(1) {
         if node.disk.vector != first.disk.vector {
             wrong.push(format!("n{n} holds {:?}, and n0 {:?}", node.disk.vector, first.disk.vector));
