@@ -1,33 +1,24 @@
 //! Whatever bytes come on the port, the server says what is wrong or closes that connection, and goes on.
 
+#[path = "bad_input/floods.rs"]
+mod floods;
 mod harness;
+#[path = "bad_input/lines.rs"]
+mod lines;
+#[path = "bad_input/peers.rs"]
+mod peers;
+mod process;
+#[path = "bad_input/starting.rs"]
+mod starting;
+#[path = "bad_input/stopping.rs"]
+mod stopping;
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
-use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use harness::Group;
-
-/// Sends bytes, and reads until the server closes or nothing comes for a while.
-fn talk(address: &str, bytes: &[u8], patience: Duration) -> (String, bool) {
-    let mut stream = TcpStream::connect(address).expect("connected");
-    stream.set_read_timeout(Some(patience)).expect("a timeout");
-    // The server may have closed before all of it was written.
-    let _ = stream.write_all(bytes);
-    let mut said = Vec::new();
-    let mut buffer = [0; 65536];
-    loop {
-        match stream.read(&mut buffer) {
-            Ok(0) => return (String::from_utf8_lossy(&said).into_owned(), true),
-            Ok(n) => said.extend(&buffer[..n]),
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
-                return (String::from_utf8_lossy(&said).into_owned(), true);
-            }
-            Err(_) => return (String::from_utf8_lossy(&said).into_owned(), false),
-        }
-    }
-}
+use process::talk;
 
 fn quickly(address: &str, bytes: &[u8]) -> (String, bool) {
     talk(address, bytes, Duration::from_millis(600))
@@ -174,114 +165,4 @@ async fn http() {
     assert!(get("GET /nothing HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404"));
     assert!(get(&format!("GET /{} HTTP/1.1\r\n", "x".repeat(40_000))).starts_with("HTTP/1.1 431"));
     assert_serves(&group.addresses[0]);
-}
-
-fn server(arguments: &[&str]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_lastword"))
-        .arg("server")
-        .args(arguments)
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    let began = Instant::now();
-    while child.try_wait().expect("waited").is_none() {
-        if began.elapsed() > Duration::from_secs(5) {
-            child.kill().expect("killed");
-            panic!("the server should not have started: {arguments:?}");
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    child.wait_with_output().expect("ended")
-}
-
-/// The server does not start, and says why and what to do.
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_keeps_a_server_from_starting() {
-    let group = Group::start(1).await;
-    let (host, port) = group.addresses[0].split_once(':').unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
-    std::fs::write(path("file"), "x").unwrap();
-    std::fs::create_dir(path("damaged")).unwrap();
-    std::fs::write(path("damaged") + "/log.db", "this is no database, ".repeat(1000)).unwrap();
-    std::fs::write(path("bad.key"), "xyz").unwrap();
-    let newer = path("newer");
-    drop(lastword_server::offline::Offline::open(std::path::Path::new(&newer)).unwrap());
-    set_format(&newer, 99);
-    let used = group.data(0).to_str().unwrap().to_owned();
-    let cases: Vec<(Vec<&str>, Vec<&str>)> = vec![
-        (vec!["127.0.0.1", "0", "--data", &used], vec!["in use by another process", &used, "--data"]),
-        (vec![host, port, "--data", &newer, "--group", "127.0.0.1:1"], vec!["does not name this server"]),
-        (vec!["127.0.0.1", "0", "--data", &newer], vec!["format 99", "newer lastword"]),
-        (vec!["127.0.0.1", "1", "--group", "127.0.0.1:1,127.0.0.1:1"], vec!["twice"]),
-        (vec!["127.0.0.1", "1", "--group", "127.0.0.1:1,192.0.2.1:1"], vec!["192.0.2.1:1", "lastword key"]),
-    ];
-    let (file, damaged, bad_key, fresh) = (path("file"), path("damaged"), path("bad.key"), path("fresh"));
-    let more: Vec<(Vec<&str>, Vec<&str>)> = vec![
-        (vec!["127.0.0.1", "0", "--data", &file], vec![&file]),
-        (vec!["127.0.0.1", "0", "--data", &damaged], vec!["is damaged", "refills from the others"]),
-        (vec!["127.0.0.1", "0", "--key", &bad_key], vec!["no cluster key", "64 hex digits"]),
-        (vec![host, port, "--data", &fresh], vec!["can't listen on", "another port"]),
-    ];
-    for (arguments, expected) in cases.into_iter().chain(more) {
-        let output = server(&arguments);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success(), "{arguments:?}");
-        for word in expected {
-            assert!(said.contains(word), "{arguments:?}: {word}: {said}");
-        }
-    }
-    assert_serves(&group.addresses[0]);
-}
-
-fn set_format(data: &str, format: u32) {
-    let connection = rusqlite::Connection::open(format!("{data}/log.db")).expect("a database");
-    connection.execute("UPDATE meta SET value = ?1 WHERE name = 'format'", [format]).expect("changed");
-}
-
-/// Two replicas with different keys both say so, and serve their clients all the same.
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_wrong_cluster_key() {
-    let mut group = Group::prepare(2);
-    for replica in 0..2 {
-        let key = group.data(replica).with_extension("key");
-        lastword_server::ClusterKey::generate().unwrap().write(&key).unwrap();
-        group.spawn_with(replica, &["--key", key.to_str().unwrap()]);
-    }
-    let began = Instant::now();
-    while !(0..2).all(|replica| group.log(replica).contains("cluster key is another one")) {
-        assert!(began.elapsed() < Duration::from_secs(10), "{}\n{}", group.log(0), group.log(1));
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    for address in &group.addresses {
-        assert_serves(address);
-    }
-}
-
-/// SIGTERM: what was asked is answered, the client is told, the exit code is 0, and all is there again.
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_server_that_is_told_to_stop() {
-    for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {
-        let mut group = Group::start(1).await;
-        let (client, _events) = group.client(&[0]);
-        client.create("alice", "secret").await.unwrap();
-        let mut answers = Vec::new();
-        for n in 0..200 {
-            let key = lastword_client::protocol::Uuid::now_v7();
-            answers.push(client.start_send(key, "alice", &n.to_string()).await.unwrap());
-        }
-        let mut raw = TcpStream::connect(&group.addresses[0]).unwrap();
-        raw.write_all(b"{\"id\":1,\"op\":\"ping\"}\n").unwrap();
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        assert!(group.stop(0, signal).success());
-        let mut said = String::new();
-        raw.read_to_string(&mut said).unwrap();
-        assert!(said.contains("{\"event\":\"closed\",\"reason\":\"shutdown\"}"), "{said}");
-        group.spawn(0);
-        for answer in answers {
-            answer.await.expect("answered, before or after");
-        }
-        assert_eq!(harness::history(&client, "alice").await.len(), 200);
-    }
 }
