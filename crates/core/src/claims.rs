@@ -25,7 +25,7 @@ pub(crate) struct Heard {
 }
 
 /// What was heard, by folded name.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Hearsay {
     names: BTreeMap<Box<str>, Vec<Heard>>,
     swept: Mono,
@@ -63,6 +63,7 @@ impl Hearsay {
 }
 
 /// An attempt at a name that is under way here.
+#[derive(Debug, Clone)]
 pub(crate) struct Attempt {
     pub(crate) name: String,
     pub(crate) folded: Box<str>,

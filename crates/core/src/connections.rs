@@ -10,7 +10,7 @@ use crate::release::Login;
 use crate::time::Mono;
 
 /// A client's connection.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Connection {
     pub(crate) login: Option<Login>,
     pub(crate) listener: Option<Listener>,
@@ -27,6 +27,7 @@ pub(crate) struct Connection {
 ///
 /// First what is pending, page by page from the views; what is released meanwhile is kept aside. Then
 /// whatever is released, as it comes.
+#[derive(Debug, Clone)]
 pub(crate) struct Listener {
     pub(crate) mode: Mode,
     /// The last place of the log of which this connection was sent something.
@@ -38,6 +39,7 @@ pub(crate) struct Listener {
 }
 
 /// How far a listener is.
+#[derive(Debug, Clone)]
 pub(crate) enum Mode {
     /// It was told how many wait; the first page is asked for when that was answered.
     Counting(Tag),
@@ -89,7 +91,7 @@ impl Listener {
 }
 
 /// All connections.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Connections {
     all: BTreeMap<ConnectionId, Connection>,
     by_account: BTreeMap<AccountId, BTreeSet<ConnectionId>>,

@@ -20,14 +20,14 @@ use crate::time::{Mono, Now};
 const ASIDE: usize = 1024;
 
 /// What receivers have confirmed: gathered, so that one account makes at most one fact in 100 ms.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Deliveries {
     accounts: BTreeMap<AccountId, Gathered>,
     /// When each account's next fact may be made; then, with nothing gathered, it is forgotten.
     due: BTreeSet<(Mono, AccountId)>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 struct Gathered {
     upto: VersionVector,
     requests: Vec<(ConnectionId, Tag)>,

@@ -23,7 +23,7 @@ use lastword_facts::{Fact, limits};
 const LOGIN_CANDIDATES: usize = 4;
 
 /// Who there is.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Directory {
     accounts: BTreeMap<AccountId, Account>,
     /// By folded name: who has claimed it, deleted ones left out.
@@ -32,6 +32,7 @@ pub(crate) struct Directory {
 }
 
 /// An account, and what it is called now.
+#[derive(Debug, Clone)]
 pub(crate) struct Account {
     pub(crate) record: AccountRecord,
     pub(crate) called: Arc<str>,

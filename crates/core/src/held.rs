@@ -10,7 +10,7 @@ use lastword_facts::Fact;
 use lastword_facts::ids::{Position, Seq};
 
 /// Facts that came before what they rest on.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Held {
     facts: BTreeMap<Position, Arc<Fact>>,
     /// By what is missing: who waits for it. Each held fact waits for one thing at a time.

@@ -50,7 +50,7 @@ pub struct LinkId(pub u64);
 pub struct JobId(pub u64);
 
 /// What goes in.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Input {
     /// A client has connected.
     Opened(ConnectionId),
@@ -85,7 +85,7 @@ pub enum Input {
 pub struct Busy;
 
 /// What comes out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Output {
     /// Append these facts to the log, the first at this place, and sync. They must be stored before
     /// nothing in particular: everything that depends on them waits for [`Input::Stored`].

@@ -9,6 +9,7 @@ use crate::io::{ConnectionId, JobId, LinkId, Notice, Receiver, ReplicaId, Tag};
 use crate::peer_message::Pull;
 
 /// What is to be done when a job is done.
+#[derive(Debug, Clone)]
 pub(crate) enum Job {
     /// A create's password is hashed.
     Create { connection: ConnectionId, tag: Tag, name: String, key: Key },
@@ -45,7 +46,7 @@ pub(crate) enum Job {
 }
 
 /// The jobs under way.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Jobs {
     last: u64,
     jobs: BTreeMap<JobId, Job>,

@@ -29,6 +29,7 @@ pub(crate) enum Lookup {
 }
 
 /// The keys that are known.
+#[derive(Debug, Clone)]
 pub(crate) struct Keys {
     /// Every known version 7 key from `from` on, by key.
     recent: BTreeMap<(Key, AccountId), Known>,

@@ -17,6 +17,7 @@ use crate::held::Held;
 use crate::time::Now;
 
 /// The log, as the core sees it.
+#[derive(Debug, Clone)]
 pub(crate) struct Ledger {
     incarnation: Incarnation,
     /// The number of the last fact made here.
@@ -196,7 +197,7 @@ impl Ledger {
 }
 
 /// The latest own facts, without a gap: what is pushed to peers that are nearly there.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Recent {
     facts: VecDeque<Arc<Fact>>,
     bytes: usize,

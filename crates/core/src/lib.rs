@@ -66,6 +66,7 @@ const FROZEN: Duration = Duration::from_secs(1);
 const WAKING: Duration = Duration::from_millis(200);
 
 /// One replica.
+#[derive(Debug, Clone)]
 pub struct Core {
     config: Config,
     // The log and the state that its facts make.

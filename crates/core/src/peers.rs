@@ -23,7 +23,7 @@ const PATIENCE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_s
 const FORGIVEN: Duration = Duration::from_secs(60);
 
 /// Another replica.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Peer {
     pub(crate) link: Option<Link>,
     /// Not in sync before this time.
@@ -32,6 +32,7 @@ pub(crate) struct Peer {
 }
 
 /// The connection to another replica.
+#[derive(Debug, Clone)]
 pub(crate) struct Link {
     pub(crate) id: LinkId,
     pub(crate) last_heard: Mono,
@@ -100,6 +101,7 @@ impl Link {
 }
 
 /// All other replicas.
+#[derive(Debug, Clone)]
 pub(crate) struct Peers {
     own: Incarnation,
     peers: BTreeMap<ReplicaId, Peer>,

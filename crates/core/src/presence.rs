@@ -16,7 +16,7 @@ use crate::peer_message::{PeerMessage, Presence};
 const ACCOUNTS: usize = 10_000;
 
 /// What the others were told of who listens here.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Told {
     online: BTreeSet<AccountId>,
 }

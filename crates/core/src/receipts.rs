@@ -9,6 +9,7 @@ use lastword_facts::VersionVector;
 use lastword_facts::ids::{AccountId, Key, Position};
 
 /// Messages on their way.
+#[derive(Debug, Clone)]
 pub(crate) struct Receipts {
     /// By receiver and position: who wrote it.
     waiting: BTreeMap<(AccountId, Position), (AccountId, Key)>,

@@ -18,6 +18,7 @@ use crate::io::{Answer, CloseReason, ConnectionId, Refusal, Tag};
 use crate::time::Mono;
 
 /// A fact of the log that was not released yet.
+#[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) index: LogIndex,
     /// For an own fact: its number, and when it was made.
@@ -29,6 +30,7 @@ pub(crate) struct Entry {
 }
 
 /// What a fact does when it is released.
+#[derive(Debug, Clone)]
 pub(crate) enum Effect {
     None,
     /// It is shown to the receiver's listening connections; only counted where it was shown before.
@@ -47,6 +49,7 @@ pub(crate) enum Effect {
 }
 
 /// Who is answered when an own fact is released.
+#[derive(Debug, Clone)]
 pub(crate) enum Reply {
     /// A message was sent.
     Sent(ConnectionId, Tag, SentDraft),
@@ -68,6 +71,7 @@ pub(crate) struct SentDraft {
 }
 
 /// A retry of something that is known: it waits until that is safe, wherever it was written.
+#[derive(Debug, Clone)]
 pub(crate) struct Recheck {
     pub(crate) position: Position,
     pub(crate) index: LogIndex,
@@ -76,7 +80,7 @@ pub(crate) struct Recheck {
 }
 
 /// What waits to be told.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Waiting {
     /// In log order.
     pub(crate) entries: VecDeque<Entry>,

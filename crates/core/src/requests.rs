@@ -25,6 +25,7 @@ const REFUSED_FOR: Duration = Duration::from_secs(3);
 const JOBS: usize = 20_000;
 
 /// A `list` under way: a step at a time, so that a million names keep nobody waiting.
+#[derive(Debug, Clone)]
 pub(crate) struct ListScan {
     connection: ConnectionId,
     tag: Tag,
