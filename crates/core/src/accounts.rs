@@ -5,6 +5,7 @@ use lastword_facts::ids::{AccountId, Key, Order, Stamp};
 use lastword_facts::token::{SessionToken, TokenHash};
 use lastword_facts::views::Query;
 use lastword_facts::{Body, Name, limits};
+use lastword_marks::hit;
 
 use crate::Core;
 use crate::directory::fold;
@@ -44,6 +45,7 @@ impl Core {
         let name = name.as_str().to_owned();
         match self.directory.any(account).map(|known| known.password_hash().to_owned()) {
             Some(hash) => {
+                hit("create of an account that exists");
                 let job = Job::CreateAgain { connection: id, tag, name, key, hash: hash.clone() };
                 self.check(job, password, vec![hash]);
             }
@@ -94,14 +96,16 @@ impl Core {
         token: TokenHash,
         seen: Option<Stamp>,
     ) -> Result<(), Refusal> {
+        // Also where the token is not known here: this connection may be logged in with an older one, and what
+        // follows at once is to be ordered after what the client has seen elsewhere.
+        if let Some(seen) = seen {
+            self.ledger.observe(seen);
+        }
         let account = self.directory.session(token).ok_or(Refusal::WrongLogin)?;
         if self.connections.login(id).is_some_and(|login| login.account != account) {
             return Err(Refusal::AlreadyLoggedIn);
         }
         self.room_for_jobs()?;
-        if let Some(seen) = seen {
-            self.ledger.observe(seen);
-        }
         self.connections.log_in(id, Login { account, token });
         let notice = self.notice_for(account);
         let job = Job::LoginCount { connection: id, tag, account, token: None, notice };

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use lastword_facts::VersionVector;
 use lastword_facts::ids::{AccountId, LogIndex, Position};
 use lastword_facts::views::{Applied, Found, MessageRecord, Query};
+use lastword_marks::{Bug, planted};
 
 use crate::Core;
 use crate::io::{Answer, CloseReason, ConnectionId, Copies, Event, JobId, MessageView, Output, Refusal, Tag};
@@ -30,6 +32,7 @@ impl Core {
     /// The log is on disk up to here: peers are told, views and readers get what waited for it.
     pub(crate) fn on_stored(&mut self, now: Now, upto: LogIndex) {
         let changes = self.ledger.stored(upto);
+        let changes = self.told(changes);
         if !changes.is_empty() {
             self.send_to_all(&PeerMessage::Confirm(changes));
         }
@@ -52,8 +55,12 @@ impl Core {
         while let Some(entry) = self.waiting.next(now.mono, self.ledger.durable_end, acked) {
             let position = entry.own.map(|(seq, _)| Position { incarnation: self.ledger.own(), seq });
             self.take_effect(entry.index, entry.effect);
-            if let (Some(reply), Some(position)) = (entry.reply, position) {
-                self.reply(now, reply, position);
+            if let Some(position) = position {
+                self.waiting.released = position.seq;
+                if let Some(reply) = entry.reply {
+                    let copies = self.copies_with_retries(position);
+                    self.reply(now, reply, copies);
+                }
             }
         }
         self.recheck(now);
@@ -67,8 +74,36 @@ impl Core {
         let safe = |recheck: &mut Recheck| recheck.index <= durable && self.peers.all_cover(recheck.position);
         let safe: Vec<Recheck> = self.waiting.rechecks.extract_if(.., safe).collect();
         for recheck in safe {
-            self.reply(now, recheck.reply, recheck.position);
+            let copies = self.copies_of_retry(recheck.position);
+            self.reply(now, recheck.reply, copies);
         }
+    }
+
+    /// On how many disks something is, with all the retries that were answered before it: clients take "on all"
+    /// to cover what was answered before.
+    fn copies_with_retries(&mut self, position: Position) -> Copies {
+        let mut copies = self.copies(position);
+        if !self.waiting.retried.is_empty() && !planted(Bug::RetryCoversAll) {
+            let stored = 1 + self.peers.copies_of_all(&self.waiting.retried);
+            copies.stored = copies.stored.min(stored);
+            if stored >= copies.of {
+                self.waiting.retried = VersionVector::new();
+            }
+        }
+        copies
+    }
+
+    /// The same for a retry, with the own facts that were answered before it: it may be older than those.
+    fn copies_of_retry(&mut self, position: Position) -> Copies {
+        let mut copies = self.copies_with_retries(position);
+        let released = Position { incarnation: self.ledger.own(), seq: self.waiting.released };
+        if !planted(Bug::RetryCoversAll) {
+            copies.stored = copies.stored.min(self.copies(released).stored);
+        }
+        if copies.stored < copies.of {
+            self.waiting.retried.raise(position);
+        }
+        copies
     }
 
     /// Answers a retry of something that is known, once that is safe.
@@ -107,12 +142,11 @@ impl Core {
         }
     }
 
-    fn reply(&mut self, now: Now, reply: Reply, position: Position) {
-        let copies = self.copies(position);
+    fn reply(&mut self, now: Now, reply: Reply, copies: Copies) {
         match reply {
             Reply::Sent(connection, tag, SentDraft { key, known }) => {
                 let Known { to, at_ms, stamp, .. } = known;
-                let seen = self.ledger.stamp().max(stamp);
+                let seen = if planted(Bug::SeenGoesBack) { stamp } else { self.ledger.stamp().max(stamp) };
                 let online = self.is_online(to);
                 let sent = Answer::Sent { key, to, at_ms, seen, copies, online };
                 self.answer(connection, tag, Ok(sent));
@@ -133,13 +167,14 @@ impl Core {
     }
 
     pub(crate) fn copies(&self, position: Position) -> Copies {
-        Copies { stored: 1 + self.peers.copies(position), of: u32::from(self.config.replicas) }
+        let here = u32::from(!self.damage.holds(position));
+        Copies { stored: here + self.peers.copies(position), of: u32::from(self.config.replicas) }
     }
 
     /// Answers a request. A refusal that rests on the state, such as that somebody is gone, waits for the
     /// own disk as every answer does: what made it so may never get there.
     pub(crate) fn answer(&mut self, connection: ConnectionId, tag: Tag, result: Result<Answer, Refusal>) {
-        if result.as_ref().err().is_some_and(Refusal::rests_on_state) {
+        if result.as_ref().err().is_some_and(Refusal::rests_on_state) && !planted(Bug::RefusesBeforeSync) {
             return self.answer_when_durable(connection, tag, result);
         }
         self.outputs.push_back(Output::Answer(connection, tag, result));
@@ -193,11 +228,11 @@ impl Core {
             }
             (Job::Serve { peer, link, pull }, Found::Facts { facts, damaged }) => {
                 self.on_served(peer, link, pull, facts);
-                damaged.into_iter().for_each(|position| self.on_damaged(position));
+                damaged.into_iter().for_each(|position| self.on_damaged(now, position));
             }
             (Job::ReadAhead { peer, link }, Found::Facts { facts, damaged }) => {
                 self.on_read_ahead(id, peer, link, facts);
-                damaged.into_iter().for_each(|position| self.on_damaged(position));
+                damaged.into_iter().for_each(|position| self.on_damaged(now, position));
             }
             // The driver answered another question than was asked: its fault, and nobody is answered.
             (..) => debug_assert!(false, "an answer that does not fit its question"),
@@ -208,7 +243,8 @@ impl Core {
     pub(crate) fn view_of(&self, message: MessageRecord) -> MessageView {
         let (from, to) = (self.directory.called(message.author), self.directory.called(message.to));
         // Clients keep the token that they got last, so tokens must never go back.
-        let seen = self.ledger.stamp().max(message.order.stamp);
+        let own = message.order.stamp;
+        let seen = if planted(Bug::SeenGoesBack) { own } else { self.ledger.stamp().max(own) };
         MessageView { message, from, to, seen }
     }
 
@@ -218,7 +254,10 @@ impl Core {
 
     /// Shows a released message to its receiver's listening connections.
     fn deliver(&mut self, index: LogIndex, fact: &Arc<lastword_facts::Fact>, to: AccountId, again: bool) {
-        let listening = self.connections.listening(to);
+        let mut listening = self.connections.listening(to);
+        if planted(Bug::ShowsToAuthor) {
+            listening.extend(self.connections.listening(fact.author));
+        }
         let lastword_facts::Body::Message(message) = &fact.body else { return };
         if listening.is_empty() {
             return;

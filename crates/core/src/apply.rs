@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use lastword_facts::fact::{Message, Verdict};
-use lastword_facts::ids::LogIndex;
+use lastword_facts::ids::{LogIndex, Stamp};
 use lastword_facts::views::{AccountRecord, Applied, Change};
 use lastword_facts::{Body, Fact};
+use lastword_marks::{Bug, hit, planted};
 
 use crate::Core;
 use crate::directory::fold;
@@ -17,6 +18,11 @@ use crate::keys::Known;
 use crate::peer_message::Rival;
 use crate::release::{Effect, Entry, Reply};
 use crate::time::{Mono, Now};
+
+/// A fact's stamp, if it counts: an impossible one must not push anybody ahead.
+pub(crate) fn counted(fact: &Fact) -> Stamp {
+    if fact.impossible().is_some() { Stamp::default() } else { fact.stamp }
+}
 
 impl Core {
     /// Takes a fact in, own or not, with all that was held for it.
@@ -42,14 +48,17 @@ impl Core {
     fn admit_one(&mut self, now: Mono, fact: &Arc<Fact>, reply: Option<Reply>) {
         let index = self.ledger.admit(fact);
         let (change, effect) = self.apply(fact, index);
-        self.unapplied.push_back(Applied { index, position: fact.position, stamp: fact.stamp, change });
+        self.unapplied.push_back(Applied { index, position: fact.position, stamp: counted(fact), change });
+        if planted(Bug::ConfirmsBeforeSync) {
+            self.send_to_all(&crate::PeerMessage::Confirm(vec![fact.position]));
+        }
         let own = (fact.position.incarnation == self.ledger.own()).then_some((fact.position.seq, now));
         self.waiting.push(Entry { index, own, effect, reply });
     }
 
     /// Applies a fact to the state. Says what the views take in, and what happens when it is released.
     pub(crate) fn apply(&mut self, fact: &Arc<Fact>, index: LogIndex) -> (Change, Effect) {
-        if let Some(why) = fact.impossible() {
+        if let Some(why) = fact.impossible().filter(|_| !planted(Bug::BelievesImpossible)) {
             self.report(Report::Ignored(fact.position, why));
             return (Change::None, Effect::None);
         }
@@ -93,7 +102,14 @@ impl Core {
         let again = self.keys.learn(fact.author, fact.key, known);
         let lives = |id| self.directory.any(id).is_some_and(|account| !account.record.deleted);
         // In the history it stands on every replica, whether it came before the deletion or after.
+        if again {
+            hit("one message at two positions");
+        }
         if !lives(fact.author) || !lives(message.to) {
+            hit("message beside a deletion");
+            if planted(Bug::DropsBesideDeletion) {
+                return (Change::None, Effect::None);
+            }
             return (Change::Message(fact.clone()), Effect::None);
         }
         self.receipts.expect(message.to, fact.position, fact.author, fact.key);

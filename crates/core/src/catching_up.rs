@@ -1,4 +1,4 @@
-//! Catching up: pull what is missing, serve what others miss, mend what is damaged.
+//! Catching up: pull what is missing, serve what others miss.
 //!
 //! One path for a replica that was down for a minute, for a year, or is brand-new, and for facts that
 //! find their way round a cut: whatever a peer has and this replica has not is pulled, of any
@@ -9,9 +9,10 @@ use std::sync::Arc;
 use lastword_facts::Fact;
 use lastword_facts::ids::{Incarnation, Position, Seq};
 use lastword_facts::views::Query;
+use lastword_marks::{Bug, hit, planted};
 
 use crate::Core;
-use crate::io::{LinkId, Output, ReplicaId, Report};
+use crate::io::{LinkId, Output, ReplicaId};
 use crate::jobs::Job;
 use crate::peer_message::{PeerMessage, Pull};
 use crate::replication::PIECE_BYTES;
@@ -80,8 +81,12 @@ impl Core {
         let able = self
             .peers
             .links_mut()
-            .filter(|(_, link)| link.confirmed.covers(from) && link.pulls.len() < PULLS && link.dry_until <= now);
+            .filter(|(_, link)| link.confirmed.covers(from) && link.pulls.len() < PULLS && link.dry_until <= now)
+            .filter(|(_, link)| link.incarnation == Some(from.incarnation) || !planted(Bug::PullsFromMakerOnly));
         let (peer, link) = able.min_by_key(|(peer, link)| (link.pulls.len(), *peer))?;
+        if link.incarnation != Some(from.incarnation) {
+            hit("pulled through a third");
+        }
         let there = link.confirmed.seq(from.incarnation);
         let upto = Seq((from.seq.0 + PIECE_FACTS - 1).min(target.0).min(there.0));
         link.pulls.insert(from, (upto, now + Self::PULL_PATIENCE));
@@ -96,6 +101,7 @@ impl Core {
             let before = link.pulls.len();
             link.pulls.retain(|_, &mut (_, until)| until > now);
             if link.pulls.len() < before {
+                hit("pull given up");
                 link.dry_until = now + Self::PULL_PATIENCE / 2;
             }
         }
@@ -109,14 +115,28 @@ impl Core {
             }
         }
         for fact in facts {
-            self.take_in(now, fact);
+            if !planted(Bug::DropsUnknown) || !matches!(fact.body, lastword_facts::Body::Unknown(_)) {
+                self.take_in(now, fact);
+            }
         }
         self.pull_missing(now);
     }
 
-    /// A peer asks for facts. What is not on this disk, or too much at once, gets an empty answer.
+    /// A peer has not got what it was asked for.
+    pub(crate) fn on_not_there(&mut self, now: Now, peer: ReplicaId, id: LinkId, position: Position) {
+        let Some(link) = self.peers.link(peer, id) else { return };
+        if link.pulls.remove(&position).is_some() {
+            link.dry_until = now.mono + Self::PULL_PATIENCE / 6;
+        }
+        self.on_missing(now, peer, position);
+    }
+
+    /// A peer asks for facts. What is on its way to this disk, or too much at once, gets an empty answer.
     pub(crate) fn on_pull(&mut self, peer: ReplicaId, id: LinkId, pull: Pull) {
         let durable = self.ledger.durable.seq(pull.from.incarnation);
+        if self.is_missing(pull.from) {
+            return self.send(peer, id, PeerMessage::Missing(pull.from));
+        }
         let Some(link) = self.peers.link(peer, id) else { return };
         if pull.from.seq > durable || link.serving as usize >= 2 * PULLS {
             return self.send(peer, id, PeerMessage::Pulled(pull, Vec::new()));
@@ -132,41 +152,6 @@ impl Core {
         if let Some(link) = self.peers.link(peer, id) {
             link.serving -= 1;
             self.send(peer, id, PeerMessage::Pulled(pull, facts));
-        }
-    }
-
-    /// A record of the own log turned out to be damaged: everybody who has it is asked for it.
-    pub(crate) fn on_damaged(&mut self, position: Position) {
-        if self.damaged.insert(position, false).is_some() {
-            return;
-        }
-        self.report(Report::Damaged(position));
-        let links: Vec<(ReplicaId, LinkId)> = self.peers.links().map(|(peer, link)| (peer, link.id)).collect();
-        for (peer, link) in links {
-            self.repair_from(peer, link);
-        }
-    }
-
-    /// Asks a peer for the damaged records, as far as it has them.
-    pub(crate) fn repair_from(&mut self, peer: ReplicaId, id: LinkId) {
-        let Some(link) = self.peers.link(peer, id) else { return };
-        let confirmed = link.confirmed.clone();
-        let damaged: Vec<Position> =
-            self.damaged.keys().copied().filter(|&position| confirmed.covers(position)).collect();
-        for position in damaged.into_iter().take(PULLS) {
-            self.send(peer, id, PeerMessage::Pull(Pull { from: position, upto: position.seq }));
-        }
-    }
-
-    /// A damaged record came back whole.
-    pub(crate) fn repair(&mut self, now: Now, fact: &Arc<Fact>) {
-        let unapplied = self.damaged.remove(&fact.position);
-        self.outputs.push_back(Output::Repair(fact.clone()));
-        self.report(Report::Repaired(fact.position));
-        // What was never applied is taken in once more, at the end of the log: applying does not
-        // depend on the order, and the views follow the log.
-        if unapplied == Some(true) {
-            self.admit(now, fact, None);
         }
     }
 }

@@ -7,6 +7,7 @@ use lastword_facts::ids::{AccountId, LogIndex, Position};
 use lastword_facts::token::Pos;
 use lastword_facts::views::{MessageRecord, Query};
 use lastword_facts::{Body, VersionVector};
+use lastword_marks::{Bug, hit, planted};
 
 use crate::Core;
 use crate::config::Settings;
@@ -149,7 +150,10 @@ impl Core {
         match &mut listener.mode {
             // The page that is asked for next will have it.
             Mode::Counting(_) | Mode::Draining => {}
-            Mode::Paging { aside, .. } if aside.len() < ASIDE => aside.push((index, position, event)),
+            Mode::Paging { aside, .. } if aside.len() < ASIDE => {
+                hit("page while messages come");
+                aside.push((index, position, event));
+            }
             Mode::Paging { overflow, .. } => *overflow = true,
             Mode::Live => self.send_live(id, index, position, event),
         }
@@ -164,7 +168,13 @@ impl Core {
             return;
         }
         listener.note(index, position, limit);
-        if let Some(event) = event {
+        if let Some(mut event) = event {
+            // It may have been kept aside while later tokens were told: they must never go back.
+            if let Event::Message(view) = &mut *event
+                && !planted(Bug::SeenGoesBack)
+            {
+                view.seen = view.seen.max(self.ledger.stamp());
+            }
             self.tell(id, *event);
         }
     }
@@ -185,7 +195,14 @@ impl Core {
         }
         match listener.confirm(upto.index) {
             Confirmed::Nothing => self.answer(id, tag, Ok(Answer::Nothing)),
-            Confirmed::Upto(vector) => self.deliveries.gather(now.mono, login.account, &vector, (id, tag)),
+            Confirmed::Upto(vector) => {
+                // What could not be read was not shown: it must not be covered by what came after it.
+                let vector: VersionVector = vector.iter().map(|position| self.before_unreadable(position)).collect();
+                if vector.is_empty() {
+                    return self.answer(id, tag, Ok(Answer::Nothing));
+                }
+                self.deliveries.gather(now.mono, login.account, &vector, (id, tag));
+            }
         }
     }
 

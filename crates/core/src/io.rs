@@ -15,7 +15,7 @@
 use std::sync::Arc;
 
 use lastword_facts::Fact;
-use lastword_facts::ids::{AccountId, Key, LogIndex, Order, Stamp};
+use lastword_facts::ids::{AccountId, Key, LogIndex, Order, Position, Stamp};
 use lastword_facts::token::{Pos, SessionToken, TokenHash};
 use lastword_facts::views::{Applied, Found, MessageRecord, Query};
 use regex::Regex;
@@ -68,6 +68,8 @@ pub enum Input {
     LinkDown(ReplicaId, LinkId),
     /// The log is on disk up to and with this place.
     Stored(LogIndex),
+    /// The [`Output::Repair`] of this position is on disk.
+    Repaired(Position),
     /// Whether the disk has room for new things. While it has not, only what frees people is taken.
     DiskRoom(bool),
     /// The answer to [`Output::Hash`]; `None` if it could not be done now.
@@ -94,8 +96,18 @@ pub enum Output {
     Apply(Vec<Applied>),
     /// Look something up, after all [`Output::Apply`] that came before.
     Query(JobId, Query),
-    /// Write the fact over the damaged record of its position in the log.
-    Repair(Arc<Fact>),
+    /// Write the fact over the damaged record of its position in the log, and say [`Input::Repaired`]
+    /// when it is on disk.
+    Repair {
+        /// What is to stand there.
+        fact: Arc<Fact>,
+        /// The views were made from something else: with the same sync, mark them as not to be used at
+        /// the next start.
+        anew: bool,
+    },
+    /// Stop, and start anew on the log, under a new incarnation: a record was mended, and the state was
+    /// made from something else. Everything that was handed to the disk must be on it before.
+    StartAnew,
     /// Keep durably whether this replica is the only one up.
     Alone(bool),
     /// Hash a new password, and draw a session token.
@@ -407,6 +419,8 @@ pub enum Report {
     Damaged(lastword_facts::Position),
     /// A damaged record came back whole from another replica.
     Repaired(lastword_facts::Position),
+    /// A record that is damaged here is missing everywhere else: its position is filled with nothing.
+    Lost(lastword_facts::Position),
     /// Facts that came too early do not fit; they are asked for again later.
     HoldFull,
     /// This replica has met another one, and has all that that one had.

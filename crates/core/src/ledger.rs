@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use lastword_facts::ids::{AccountId, Incarnation, Key, LogIndex, Position, Seq, Stamp};
 use lastword_facts::{Body, Fact, VersionVector};
+use lastword_marks::{Bug, planted};
 
 use crate::held::Held;
 use crate::time::Now;
@@ -89,7 +90,7 @@ impl Ledger {
 
     /// Remembers a stamp that somebody has seen. One that can't be does not count.
     pub(crate) fn observe(&mut self, stamp: Stamp) {
-        if stamp <= Stamp::MAX {
+        if stamp <= Stamp::MAX && !planted(Bug::ForgetsStamps) || planted(Bug::BelievesImpossible) {
             self.stamp = self.stamp.max(stamp);
         }
     }
@@ -99,10 +100,14 @@ impl Ledger {
         // A clock of the year 80,000 must not make own facts impossible.
         let clock = Stamp(now.wall_us.min(Stamp::MAX.0 / 2));
         self.stamp = Stamp(self.stamp.max(clock).0 + 1);
+        if planted(Bug::CapsStamps) {
+            self.stamp = self.stamp.min(Stamp(clock.0 + 60_000_000));
+        }
         self.last = self.last.next();
         let position = Position { incarnation: self.incarnation, seq: self.last };
         let changes = std::mem::take(&mut self.changes)
             .into_iter()
+            .filter(|_| !planted(Bug::NamesNoChanges))
             .map(|(incarnation, seq)| Position { incarnation, seq })
             .collect();
         let key = key.unwrap_or_else(|| Key::of_position(position));
@@ -127,8 +132,11 @@ impl Ledger {
     /// What a fact rests on and is not there yet: the first of it.
     fn missing(&self, fact: &Fact) -> Option<Position> {
         let previous = fact.previous();
-        if previous.seq > Seq::NONE && !self.taken.covers(previous) {
+        if previous.seq > Seq::NONE && !self.taken.covers(previous) && !planted(Bug::SkipsGap) {
             return Some(previous);
+        }
+        if planted(Bug::AppliesBeforeCause) {
+            return None;
         }
         fact.changes.iter().copied().find(|&change| change.seq > Seq::NONE && !self.taken.covers(change))
     }
@@ -174,6 +182,9 @@ impl Ledger {
         self.durable.raise(position);
         self.changes.insert(position.incarnation, self.taken.seq(position.incarnation));
         (self.end, self.durable_end) = (index, index);
+        if planted(Bug::ReusesIncarnation) && position.incarnation == self.incarnation {
+            self.last = self.last.max(position.seq);
+        }
     }
 
     /// What is to be handed to the disk now, and where in the log its first fact goes.
@@ -221,6 +232,11 @@ impl Recent {
     /// The seq of the oldest; what is before it must be read from disk.
     pub(crate) fn first(&self) -> Option<Seq> {
         self.facts.front().map(|fact| fact.position.seq)
+    }
+
+    /// The fact at this position, if it is among them.
+    pub(crate) fn at(&self, position: Position) -> Option<&Arc<Fact>> {
+        self.from(position.seq).next().filter(|fact| fact.position == position)
     }
 
     /// From this seq on.

@@ -12,6 +12,7 @@
 //! | `apply` | what a fact does to the state |
 //! | `directory`, `keys`, `receipts` | the state |
 //! | `peers`, `replication`, `catching_up` | the other replicas: in sync, push, pull |
+//! | `damage` | records of the own log that can't be read |
 //! | `release`, `answering` | what answers and deliveries wait for |
 //! | `requests`, `accounts` | what clients ask |
 //! | `claims`, `names` | unique names |
@@ -26,6 +27,7 @@ mod catching_up;
 mod claims;
 pub mod config;
 mod connections;
+mod damage;
 mod delivery;
 mod directory;
 mod held;
@@ -50,6 +52,7 @@ use std::time::Duration;
 use lastword_facts::Fact;
 use lastword_facts::ids::{AccountId, Incarnation, LogIndex, Position, Seq};
 use lastword_facts::views::{Applied, Change, Snapshot};
+use lastword_marks::{Bug, hit, planted};
 
 pub use config::{Config, Settings};
 pub use io::{Input, Output};
@@ -76,8 +79,7 @@ pub struct Core {
     receipts: receipts::Receipts,
     /// Applied, and not on disk yet: the views get it when it is.
     unapplied: VecDeque<Applied>,
-    /// Damaged records; with `true` those that were never applied either.
-    damaged: BTreeMap<Position, bool>,
+    damage: damage::Damage,
     // The other replicas.
     peers: peers::Peers,
     /// What others have and this replica has not: up to where, for each incarnation.
@@ -110,7 +112,7 @@ impl Core {
     /// A replica, from what its views hold. Then [`Core::replay`] hands in the rest of its log, and
     /// the first [`Core::handle`] starts it.
     pub fn new(config: Config, snapshot: Snapshot, now: Now) -> Self {
-        let Snapshot { index, vector, stamp, accounts, recent, keys_from, alone } = snapshot;
+        let Snapshot { index, vector, stamp, unreadable, accounts, recent, keys_from, alone } = snapshot;
         let mut keys = keys::Keys::new(keys_from, config.settings.recent_keys);
         for message in recent {
             let known = keys::Known::of_record(&message);
@@ -119,14 +121,20 @@ impl Core {
         let replicas = (0..config.replicas).map(io::ReplicaId);
         let peers = peers::Peers::new(config.incarnation, replicas.clone().filter(|&id| id != config.own));
         let standing = |id| if id == config.own { io::Standing::Own } else { io::Standing::Down };
-        let health = Health { stale: config.replicas > 1 && !alone, replicas: replicas.map(standing).collect() };
+        if config.replicas > 1 && !alone {
+            hit("stale at the start");
+        }
+        let health = Health {
+            stale: config.replicas > 1 && !alone && !planted(Bug::NeverStale),
+            replicas: replicas.map(standing).collect(),
+        };
         Self {
             ledger: ledger::Ledger::new(config.incarnation, vector, index, stamp),
             directory: directory::Directory::new(accounts),
             keys,
             receipts: receipts::Receipts::new(config.settings.receipts),
             unapplied: VecDeque::new(),
-            damaged: BTreeMap::new(),
+            damage: damage::Damage::new(unreadable),
             peers,
             wanted: BTreeMap::new(),
             gaps: BTreeSet::new(),
@@ -154,11 +162,14 @@ impl Core {
     /// place after [`Snapshot::index`] on, before the first [`Core::handle`].
     pub fn replay(&mut self, index: LogIndex, fact: &Arc<Fact>) {
         self.ledger.replay(index, fact.position, fact.stamp);
+        if planted(Bug::ForgetsTombstone) && matches!(fact.body, lastword_facts::Body::Delete) {
+            return;
+        }
         let (change, _) = self.apply(fact, index);
         self.outputs.push_back(Output::Apply(vec![Applied {
             index,
             position: fact.position,
-            stamp: fact.stamp,
+            stamp: apply::counted(fact),
             change,
         }]));
     }
@@ -167,9 +178,9 @@ impl Core {
     pub fn replay_damaged(&mut self, index: LogIndex, position: Position) {
         let stamp = lastword_facts::Stamp::default();
         self.ledger.replay(index, position, stamp);
-        self.damaged.insert(position, true);
-        self.report(Report::Damaged(position));
-        self.outputs.push_back(Output::Apply(vec![Applied { index, position, stamp, change: Change::None }]));
+        self.note_damaged(position);
+        let change = Change::Unreadable(position);
+        self.outputs.push_back(Output::Apply(vec![Applied { index, position, stamp, change }]));
     }
 
     /// Every account that lives: what it is called, and the hash of its password.
@@ -187,6 +198,7 @@ impl Core {
         self.flushed = false;
         let at = now.mono;
         if at.since(self.last_call) > FROZEN {
+            hit("woke from a freeze");
             self.judge_from = at + WAKING;
         }
         self.last_call = at;
@@ -199,7 +211,8 @@ impl Core {
             Input::Link(peer, link, message) => self.on_peer_message(now, peer, link, message),
             Input::LinkDown(peer, link) => self.on_link_down(now, peer, link),
             Input::Stored(upto) => self.on_stored(now, upto),
-            Input::DiskRoom(room) => self.disk_has_room = room,
+            Input::Repaired(position) => self.on_repaired(position),
+            Input::DiskRoom(room) => self.disk_has_room = room || planted(Bug::TakesInOnFullDisk),
             Input::Hashed(job, hash, token) => self.on_hashed(now, job, hash, token),
             Input::Checked(job, fits, token) => self.on_checked(now, job, fits, token),
             Input::Found(job, found) => self.on_found(now, job, found),
@@ -267,6 +280,7 @@ impl Core {
         self.heartbeat(now);
         self.admit_peers(now);
         self.pull_missing(now);
+        self.ask_for_damaged(now);
         self.judge_attempts(now);
         self.ledger.recent.shrink(self.config.settings.push_bytes, self.ledger.durable.seq(self.ledger.own()));
     }

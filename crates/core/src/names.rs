@@ -13,6 +13,7 @@ use lastword_facts::Body;
 use lastword_facts::fact::{Claim, Session, Verdict as VerdictFact};
 use lastword_facts::ids::{AccountId, Key, Order};
 use lastword_facts::token::SessionToken;
+use lastword_marks::{Bug, hit, planted};
 
 use crate::Core;
 use crate::claims::{Attempt, Heard};
@@ -80,6 +81,9 @@ impl Core {
     }
 
     fn ask_all(&mut self, ask: &Ask) {
+        if planted(Bug::ClaimsAlone) {
+            return;
+        }
         let links: Vec<(ReplicaId, LinkId)> = self.peers.links().map(|(peer, link)| (peer, link.id)).collect();
         for (peer, link) in links {
             self.send(peer, link, PeerMessage::Ask(ask.clone()));
@@ -146,16 +150,26 @@ impl Core {
     fn judge_attempt(&mut self, now: Now, account: AccountId, copies: Copies) {
         let Some(attempt) = self.attempts.get(&account) else { return };
         if now.mono.since(attempt.since) >= self.config.settings.claim {
+            hit("name not secured in time");
             let text = "The name could not be secured in time: another replica does not answer. Please try again.";
             return self.finish(now, account, Err(Refusal::Unavailable(text)));
         }
-        if !attempt.stored || !self.peers.connected().is_subset(&attempt.verdicts) {
+        let asked = if planted(Bug::AsksInSyncOnly) {
+            self.peers.in_sync().map(|(peer, _)| peer).collect()
+        } else {
+            self.peers.connected()
+        };
+        let waits = !asked.is_subset(&attempt.verdicts) && !planted(Bug::ClaimsAlone);
+        if !attempt.stored || waits {
             return;
         }
         let (folded, order, confirming) = (attempt.folded.clone(), attempt.order, attempt.confirming);
         match (confirming, self.look(now.mono, &folded, account, order, confirming)) {
             (false, Look::Clear) => self.confirm(now, account),
-            (false, Look::Taken) => self.finish(now, account, Err(Refusal::NameTaken)),
+            (false, Look::Taken) => {
+                hit("claim refused at the first look");
+                self.finish(now, account, Err(Refusal::NameTaken));
+            }
             (true, Look::Clear) => self.finish(now, account, Ok(copies)),
             (true, Look::Taken) => self.withdraw(now, account),
         }
@@ -170,6 +184,12 @@ impl Core {
             let earlier = theirs < order;
             // At the second look a later one that was confirmed meanwhile is no rival: the earlier keeps
             // the name, everywhere.
+            if planted(Bug::IgnoresUnconfirmed) && !confirmed || planted(Bug::LooksOnce) && confirming {
+                return false;
+            }
+            if planted(Bug::IgnoresLaterConfirmed) && !earlier {
+                return false;
+            }
             !withdrawn && if confirming { earlier && (confirmed || fresh) } else { confirmed || earlier && fresh }
         };
         if self.rivals(folded, account).iter().any(in_the_way) { Look::Taken } else { Look::Clear }
@@ -208,6 +228,9 @@ impl Core {
 
     /// Whether somebody else has the name for sure.
     pub(crate) fn rival_is_confirmed(&self, folded: &str, account: AccountId) -> bool {
+        if planted(Bug::IgnoresLaterConfirmed) {
+            return false;
+        }
         self.rivals(folded, account).iter().any(|heard| heard.rival.confirmed && !heard.rival.withdrawn)
     }
 
@@ -236,6 +259,7 @@ impl Core {
         let others = self.directory.any(account).map(|known| known.record.claims.as_slice()).unwrap_or_default();
         let another = others.iter().any(|claim| claim.position != verdict.claim && claim.confirmed && !claim.withdrawn);
         if !another {
+            hit("claim withdrawn");
             let fact = self.ledger.make(now, account, None, Body::Withdraw(verdict));
             self.hear_fact(now.mono, &fact);
             self.admit(now, &fact, None);

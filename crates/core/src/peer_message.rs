@@ -42,6 +42,8 @@ pub enum PeerMessage {
     Pong(u64),
     /// Who listens at the sender, and who does not any more. Not stored anywhere.
     Presence(Presence),
+    /// What was asked for is not at the sender, nor on its way to its disk.
+    Missing(Position),
     /// Something newer.
     Unknown(u32),
 }
@@ -146,6 +148,7 @@ mod kind {
     pub const PING: u32 = 8;
     pub const PONG: u32 = 9;
     pub const PRESENCE: u32 = 10;
+    pub const MISSING: u32 = 11;
 }
 
 impl PeerMessage {
@@ -182,6 +185,7 @@ impl PeerMessage {
             Self::Ping(number) => encoder.array(2)?.u32(kind::PING)?.u64(*number)?.ok(),
             Self::Pong(number) => encoder.array(2)?.u32(kind::PONG)?.u64(*number)?.ok(),
             Self::Presence(presence) => encoder.array(2)?.u32(kind::PRESENCE)?.encode(presence)?.ok(),
+            Self::Missing(position) => encoder.array(2)?.u32(kind::MISSING)?.encode(position)?.ok(),
             Self::Unknown(kind) => encoder.array(1)?.u32(*kind)?.ok(),
         }
     }
@@ -215,6 +219,7 @@ impl PeerMessage {
             kind::PING => Self::Ping(decoder.u64()?),
             kind::PONG => Self::Pong(decoder.u64()?),
             kind::PRESENCE => Self::Presence(decoder.decode()?),
+            kind::MISSING => Self::Missing(decoder.decode()?),
             unknown => Self::Unknown(unknown),
         })
     }
@@ -280,6 +285,7 @@ mod tests {
             PeerMessage::Ping(3),
             PeerMessage::Pong(4),
             PeerMessage::Presence(Presence { online: vec![AccountId(1)], offline: vec![AccountId(2)] }),
+            PeerMessage::Missing(position),
             PeerMessage::Unknown(99),
         ];
         for message in messages {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use lastword_facts::VersionVector;
 use lastword_facts::ids::{AccountId, Incarnation, Position, Seq};
+use lastword_marks::{Bug, planted};
 
 use crate::config::Settings;
 use crate::io::{JobId, LinkId, ReplicaId};
@@ -156,7 +157,14 @@ impl Peers {
 
     /// On how many other disks this position is known to be.
     pub(crate) fn copies(&self, position: Position) -> u32 {
-        self.links().filter(|(_, link)| link.confirmed.covers(position)).count() as u32
+        let pushed = |link: &Link| position.incarnation == self.own && link.pushed >= position.seq;
+        let has = |link: &Link| link.confirmed.covers(position) || planted(Bug::CountsPushedCopies) && pushed(link);
+        self.links().filter(|(_, link)| has(link)).count() as u32
+    }
+
+    /// On how many other disks all of this is known to be.
+    pub(crate) fn copies_of_all(&self, vector: &VersionVector) -> u32 {
+        self.links().filter(|(_, link)| link.confirmed.covers_all(vector)).count() as u32
     }
 
     /// Notes the log's end, if it is time.
@@ -181,7 +189,8 @@ impl Peers {
             }
             let lag = settings.in_sync_lag.max(link.round_trip * 2);
             let recent = self.samples.iter().find(|(at, _)| now.since(*at) <= lag);
-            if link.confirmed.covers_all(recent.map_or(taken, |(_, end)| end)) {
+            let recent = recent.filter(|_| !planted(Bug::InSyncOnlyWhenIdle));
+            if link.confirmed.covers_all(recent.map_or(taken, |(_, end)| end)) || planted(Bug::InSyncAtHello) {
                 link.in_sync_since = Some(now);
                 joining.push(id);
             }

@@ -10,9 +10,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use lastword_facts::Fact;
 use lastword_facts::ids::{AccountId, Key, LogIndex, Position, Seq};
 use lastword_facts::token::{SessionToken, TokenHash};
+use lastword_facts::{Fact, VersionVector};
+use lastword_marks::{Bug, planted};
 
 use crate::io::{Answer, CloseReason, ConnectionId, Refusal, Tag};
 use crate::time::Mono;
@@ -90,6 +91,12 @@ pub(crate) struct Waiting {
     pub(crate) reads: VecDeque<(LogIndex, ConnectionId, Tag, Result<Answer, Refusal>)>,
     /// Own facts among the entries.
     pub(crate) own: usize,
+    /// The last own fact that was released.
+    pub(crate) released: Seq,
+    /// Retries that were answered, and are not known to be on all disks.
+    pub(crate) retried: VersionVector,
+    /// When a peer in sync last went by a broken connection.
+    pub(crate) last_broken: Option<Mono>,
     /// Until when nothing own is released: see the design on answers in the moment of dying.
     pub(crate) held_until: Option<Mono>,
 }
@@ -104,8 +111,16 @@ impl Waiting {
     /// peer in sync has the own facts up to `acked`.
     pub(crate) fn next(&mut self, now: Mono, durable: LogIndex, acked: Seq) -> Option<Entry> {
         let held = self.held_until.is_some_and(|until| now < until);
-        let free = |entry: &Entry| entry.index <= durable && entry.own.is_none_or(|(seq, _)| seq <= acked && !held);
-        let entry = self.entries.pop_front_if(|entry| free(entry))?;
+        let stored = |entry: &Entry| {
+            let hasty = if entry.own.is_some() { Bug::AnswersBeforeSync } else { Bug::ShowsBeforeSync };
+            entry.index <= durable || planted(hasty)
+        };
+        let free = |entry: &Entry| stored(entry) && entry.own.is_none_or(|(seq, _)| seq <= acked && !held);
+        let entry = if planted(Bug::ReleasesOutOfOrder) {
+            self.entries.iter().position(free).and_then(|at| self.entries.remove(at))?
+        } else {
+            self.entries.pop_front_if(|entry| free(entry))?
+        };
         self.own -= usize::from(entry.own.is_some());
         Some(entry)
     }

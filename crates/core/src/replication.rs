@@ -6,6 +6,7 @@ use std::time::Duration;
 use lastword_facts::Fact;
 use lastword_facts::ids::{Position, Seq};
 use lastword_facts::views::Query;
+use lastword_marks::{Bug, hit, planted};
 
 use crate::Core;
 use crate::io::{Health, JobId, Leave, LinkId, Output, ReplicaId, Report, Standing};
@@ -26,7 +27,7 @@ impl Core {
             version: PEER_VERSION,
             group: self.config.group,
             incarnation: self.ledger.own(),
-            vector: self.ledger.durable.clone(),
+            vector: self.told_vector(),
         };
         self.send(peer, id, PeerMessage::Hello(hello));
         self.ask_about_attempts(peer, id);
@@ -39,11 +40,12 @@ impl Core {
     }
 
     /// Forgets the link to a peer, and all that it said on it.
-    fn drop_link(&mut self, now: Now, peer: ReplicaId, why: Leave) {
+    pub(crate) fn drop_link(&mut self, now: Now, peer: ReplicaId, why: Leave) {
         self.leave(now, peer, why);
         if let Some(peer) = self.peers.peer(peer) {
             peer.link = None;
         }
+        self.damage.forget_link(peer);
         self.verdicts_of_lost(now, peer);
         self.pull_missing(now);
         self.release(now);
@@ -65,6 +67,7 @@ impl Core {
             PeerMessage::Confirm(changes) => self.on_confirm(now, peer, id, &changes),
             PeerMessage::Pull(pull) => self.on_pull(peer, id, pull),
             PeerMessage::Pulled(pull, facts) => self.on_pulled(now, peer, id, pull, facts),
+            PeerMessage::Missing(position) => self.on_not_there(now, peer, id, position),
             PeerMessage::Ask(ask) => self.on_ask(now, peer, id, ask),
             PeerMessage::Verdict(verdict) => self.on_verdict(now, peer, verdict),
             PeerMessage::Ping(number) => self.send(peer, id, PeerMessage::Pong(number)),
@@ -90,7 +93,7 @@ impl Core {
             return;
         }
         link.incarnation = Some(hello.incarnation);
-        link.pushed = hello.vector.seq(own);
+        link.pushed = if planted(Bug::PushesFromEnd) { self.ledger.last } else { hello.vector.seq(own) };
         link.confirmed = hello.vector.clone();
         for position in hello.vector.iter() {
             self.want(position);
@@ -110,6 +113,9 @@ impl Core {
             link.confirmed.raise(position);
         }
         link.landed(link.confirmed.seq(own));
+        if planted(Bug::KeepsSlowPeer) && link.in_sync_since.is_some() {
+            link.in_sync_since = Some(now.mono);
+        }
         for &position in changes {
             self.want(position);
         }
@@ -125,14 +131,22 @@ impl Core {
     /// Takes in what a peer sent, or keeps it for later.
     pub(crate) fn take_in(&mut self, now: Now, fact: Arc<Fact>) {
         self.hear_fact(now.mono, &fact);
-        if !self.damaged.is_empty() && self.damaged.contains_key(&fact.position) {
-            return self.repair(now, &fact);
+        if self.damage.holds(fact.position) && !planted(Bug::LeavesDamaged) {
+            return self.mend(now, fact);
         }
         match self.ledger.come(&fact, self.config.settings.held_bytes) {
             crate::ledger::Came::Known => {}
             crate::ledger::Came::Ready => self.admit(now, &fact, None),
-            crate::ledger::Came::Held(missing) => self.want(missing),
+            crate::ledger::Came::Held(missing) => {
+                hit("held for what it rests on");
+                if planted(Bug::ConfirmsHeld) {
+                    self.send_to_all(&PeerMessage::Confirm(vec![fact.position]));
+                }
+                self.want(missing);
+            }
+            crate::ledger::Came::Dropped(_) if planted(Bug::ForgetsDropped) => {}
             crate::ledger::Came::Dropped(missing) => {
+                hit("dropped for want of room, and pulled");
                 if self.gaps.insert(fact.position.incarnation) {
                     self.report(Report::HoldFull);
                 }
@@ -150,6 +164,10 @@ impl Core {
         for (peer, link) in self.peers.links_mut() {
             if !link.said_hello() || link.reading.is_some() {
                 continue;
+            }
+            // It may have pulled what it was not pushed yet.
+            if !planted(Bug::PushesWhatIsThere) {
+                link.pushed = link.pushed.max(link.confirmed.seq(own));
             }
             while link.pushed < self.ledger.last && link.in_flight_bytes < limit {
                 let next = link.pushed.next();
@@ -175,6 +193,7 @@ impl Core {
             }
         }
         for (peer, link, from, upto) in reads {
+            hit("own facts read from disk to be pushed");
             let job = self.jobs.begin(Job::ReadAhead { peer, link });
             if let Some(link) = self.peers.link(peer, link) {
                 link.reading = Some(job);
@@ -185,19 +204,25 @@ impl Core {
 
     /// Own facts were read from disk for a peer that is far behind.
     pub(crate) fn on_read_ahead(&mut self, job: JobId, peer: ReplicaId, id: LinkId, facts: Vec<Arc<Fact>>) {
+        let own = self.ledger.own();
+        let last = facts.last().map_or(Seq::NONE, |fact| fact.position.seq);
         let Some(link) = self.peers.link(peer, id).filter(|link| link.reading == Some(job)) else { return };
         link.reading = None;
-        if !facts.is_empty() {
+        // What has been confirmed since is not in flight: nothing would ever say that it has landed.
+        let there = link.confirmed.covers(Position { incarnation: own, seq: last });
+        if !facts.is_empty() && (!there || planted(Bug::PushesWhatIsThere)) {
             push(&mut self.outputs, peer, link, facts);
         }
     }
 
     /// Takes peers into sync that have come so far.
     pub(crate) fn admit_peers(&mut self, now: Now) {
-        for peer in self.peers.joining(now.mono, &self.ledger.taken, &self.config.settings) {
-            if self.peers.in_sync().count() == 1 {
-                self.outputs.push_back(Output::Alone(false));
-            }
+        let alone = self.peers.in_sync().next().is_none();
+        let joining = self.peers.joining(now.mono, &self.ledger.taken, &self.config.settings);
+        if alone && !joining.is_empty() && !planted(Bug::KeepsAloneMark) {
+            self.outputs.push_back(Output::Alone(false));
+        }
+        for peer in joining {
             self.report(Report::InSync(peer));
         }
     }
@@ -208,10 +233,16 @@ impl Core {
             return;
         }
         self.report(Report::OutOfSync(peer, why));
+        if why == Leave::Disconnected {
+            self.waiting.last_broken = Some(now.mono);
+        }
         if self.peers.in_sync().next().is_none() {
             self.outputs.push_back(Output::Alone(true));
-            if why == Leave::Disconnected {
-                self.waiting.held_until = Some(now.mono + self.config.settings.dying_breath);
+            // Also where another one that was cut off went last, for being slow.
+            let until = self.waiting.last_broken.map(|broken| broken + self.config.settings.dying_breath);
+            if until.is_some_and(|until| until > now.mono) && !planted(Bug::LastBreath) {
+                hit("answers held for a dying breath");
+                self.waiting.held_until = until;
             }
         }
     }
@@ -229,7 +260,10 @@ impl Core {
                 let oldest = self.waiting.oldest_after(link.confirmed.seq(own));
                 let rechecks = self.waiting.rechecks.iter().filter(|recheck| !link.confirmed.covers(recheck.position));
                 let oldest = rechecks.map(|recheck| recheck.since).chain(oldest).min();
-                if oldest.is_some_and(|since| now.mono.since(since) > settings.confirm_patience) {
+                let patient = planted(Bug::HeartbeatsConfirm)
+                    || planted(Bug::KeepsSlowPeer)
+                        && link.in_sync_since.is_some_and(|moved| now.mono.since(moved) < settings.confirm_patience);
+                if oldest.is_some_and(|since| now.mono.since(since) > settings.confirm_patience) && !patient {
                     slow.push(peer);
                 }
             }
@@ -287,7 +321,9 @@ impl Core {
     /// whose own hello is still on its way: what they are not told now they would not be told again.
     pub(crate) fn send_to_all(&mut self, message: &PeerMessage) {
         for (peer, link) in self.peers.links() {
-            self.outputs.push_back(Output::Send(peer, link.id, message.clone()));
+            if link.said_hello() || !planted(Bug::ConfirmsAfterHelloOnly) {
+                self.outputs.push_back(Output::Send(peer, link.id, message.clone()));
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use lastword_facts::fact::Message;
 use lastword_facts::ids::{Key, Order};
 use lastword_facts::views::Query;
 use lastword_facts::{Body, limits};
+use lastword_marks::hit;
 use regex::Regex;
 
 use crate::Core;
@@ -136,6 +137,7 @@ impl Core {
             connection.no_room_until = Some(now.mono + REFUSED_FOR);
         }
         if connection.no_room_until.is_some_and(|until| now.mono < until) {
+            hit("refused for want of room");
             return Err(Refusal::StorageFull);
         }
         room
@@ -200,6 +202,7 @@ impl Core {
             _ => known,
         };
         if let Some(known) = known {
+            hit("a retry of what is known");
             let reply = Reply::Sent(id, tag, SentDraft { key, known });
             return self.answer_again(now, known.position, known.index, reply);
         }

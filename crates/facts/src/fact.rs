@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use minicbor::{Decode, Encode};
 
-use crate::ids::{AccountId, Key, Order, Position, Seq, Stamp};
+use crate::ids::{AccountId, Key, Order, Position, Stamp};
 use crate::limits;
 use crate::name::Name;
 use crate::token::TokenHash;
@@ -175,7 +175,7 @@ impl Fact {
 
     /// The seq of the fact before it in its incarnation.
     pub fn previous(&self) -> Position {
-        Position { incarnation: self.position.incarnation, seq: Seq(self.position.seq.0.saturating_sub(1)) }
+        self.position.previous()
     }
 
     /// Why this fact can't be, if it can't: then it is kept, passed on and ignored.

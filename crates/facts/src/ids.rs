@@ -116,6 +116,13 @@ pub struct Position {
     pub seq: Seq,
 }
 
+impl Position {
+    /// The one before it in its incarnation; [`Seq::NONE`] before the first.
+    pub fn previous(self) -> Self {
+        Self { seq: Seq(self.seq.0.saturating_sub(1)), ..self }
+    }
+}
+
 impl fmt::Debug for Position {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "{:?}/{:?}", self.incarnation, self.seq)

@@ -37,6 +37,17 @@ impl VersionVector {
         }
     }
 
+    /// Takes a position out, with all after it in its incarnation.
+    pub fn lower(&mut self, position: Position) {
+        let before = Seq(position.seq.0.saturating_sub(1));
+        if let Some(seq) = self.0.get_mut(&position.incarnation) {
+            *seq = (*seq).min(before);
+            if *seq == Seq::NONE {
+                self.0.remove(&position.incarnation);
+            }
+        }
+    }
+
     /// The last position of each incarnation, in the incarnations' order.
     pub fn iter(&self) -> impl Iterator<Item = Position> + '_ {
         self.0.iter().map(|(&incarnation, &seq)| Position { incarnation, seq })
@@ -84,5 +95,15 @@ mod tests {
         assert!(mine.covers_all(&[at(1, 5)].into_iter().collect()));
         assert!(!mine.covers_all(&[at(1, 1), at(3, 1)].into_iter().collect()));
         assert!(mine.covers_all(&VersionVector::new()));
+    }
+
+    #[test]
+    fn what_is_damaged_is_taken_out_with_all_after_it() {
+        let mut vector: VersionVector = [at(1, 5), at(2, 1)].into_iter().collect();
+        vector.lower(at(1, 3));
+        vector.lower(at(1, 4));
+        vector.lower(at(2, 1));
+        vector.lower(at(3, 1));
+        assert_eq!(vector, [at(1, 2)].into_iter().collect());
     }
 }

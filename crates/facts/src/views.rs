@@ -98,6 +98,8 @@ pub struct SessionRecord {
 pub enum Change {
     /// Nothing.
     None,
+    /// The record of this position could not be read: whatever it says is missing in the views.
+    Unreadable(Position),
     /// This account's record is now so.
     Account(Box<AccountRecord>),
     /// The fact is a message: to be shown in both histories, and pending unless it was delivered
@@ -235,6 +237,8 @@ pub struct Snapshot {
     pub vector: VersionVector,
     /// The largest stamp up to that place.
     pub stamp: Stamp,
+    /// What could not be read, and so is missing in the views.
+    pub unreadable: Vec<Position>,
     /// All accounts.
     pub accounts: Vec<AccountRecord>,
     /// The messages with the latest version 7 keys, by key: every one from [`Snapshot::keys_from`] on.

@@ -23,12 +23,18 @@ bugs! {
     CountsPushedCopies,
     /// A message of another replica is shown before the own disk has it.
     ShowsBeforeSync,
+    /// A retry of what all have is answered as if it covered what was answered since.
+    RetryCoversAll,
     /// A refusal that rests on the state does not wait for the own disk.
     RefusesBeforeSync,
     /// What is free is released before what waits in front of it in the log.
     ReleasesOutOfOrder,
     /// Nothing waits when the last peer in sync goes: answers in the moment of dying.
     LastBreath,
+    /// A replica that has met nobody does not say that it is stale.
+    NeverStale,
+    /// The mark of being the last one up stays when others come.
+    KeepsAloneMark,
     /// A full disk takes in what is new.
     TakesInOnFullDisk,
 
@@ -74,13 +80,13 @@ bugs! {
 
     /// Facts are pulled from the replica that made them only.
     PullsFromMakerOnly,
-    /// A pull that is not answered is never given up.
-    WaitsForPullForEver,
     /// On a new link facts are pushed from the log's end on, not from where the other stands.
     PushesFromEnd,
+    /// What a peer has got in another way is pushed, and counted as in flight for ever.
+    PushesWhatIsThere,
     /// What was dropped for want of room is not pulled while its replica is connected.
     ForgetsDropped,
-    /// A fact that is not understood is not kept.
+    /// A fact that is not understood is not taken from others.
     DropsUnknown,
     /// A fact that can't be is believed.
     BelievesImpossible,
@@ -106,8 +112,6 @@ bugs! {
     IgnoresLaterConfirmed,
     /// There is no second look after the confirm.
     LooksOnce,
-    /// A verdict counts after its link is gone.
-    KeepsVerdicts,
 
     // Delivery, deletion.
 
@@ -127,8 +131,6 @@ bugs! {
     DropsBesideDeletion,
     /// A token of what was seen says only its own message's stamp.
     SeenGoesBack,
-    /// Messages behind one that was refused for want of room are taken.
-    OvertakesRefused,
 
     // The client.
 

@@ -71,16 +71,30 @@ pub async fn run(
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServerError> {
     let group = Group::new(&options)?;
-    let opened = engine::start::open(&options.data, &group, lastword_core::Settings::default())?;
-    let listener = listen::bind(&options.listen).await?;
-    let address =
-        listener.local_addr().map_err(|source| ServerError::Listen { address: options.listen.clone(), source })?;
-    let running = engine::Running::start(opened, &options)?;
-    let engine = running.engine.clone();
-    let dialling = peers::dial_all(&engine, &group);
-    ready(address);
-    tracing::info!(replica = %group.own_name(), %address, "ready");
-    let failed = listen::serve(listener, &engine, &group, options.connections, shutdown).await;
-    drop(dialling);
-    running.stop(failed).await
+    let (mut ready, mut options) = (Some(ready), options);
+    tokio::pin!(shutdown);
+    loop {
+        let opened = engine::start::open(&options.data, &group, lastword_core::Settings::default())?;
+        let listener = listen::bind(&options.listen).await?;
+        let address =
+            listener.local_addr().map_err(|source| ServerError::Listen { address: options.listen.clone(), source })?;
+        // Where any port would do, it is to be the same one the next time.
+        options.listen.port = address.port();
+        let running = engine::Running::start(opened, &options)?;
+        let engine = running.engine.clone();
+        let dialling = peers::dial_all(&engine, &group);
+        if let Some(ready) = ready.take() {
+            ready(address);
+        }
+        tracing::info!(replica = %group.own_name(), %address, "ready");
+        let asked_to_stop = listen::serve(listener, &engine, &group, options.connections, shutdown.as_mut()).await;
+        drop(dialling);
+        let anew = engine.starts_anew() && !asked_to_stop;
+        drop(engine);
+        running.stop().await?;
+        if !anew {
+            return Ok(());
+        }
+        tracing::info!("a record of the log has changed: starting anew on it");
+    }
 }

@@ -45,24 +45,25 @@ pub(crate) async fn bind(address: &Address) -> Result<TcpListener, ServerError> 
     bound.map_err(|source| ServerError::Listen { address: address.clone(), source })
 }
 
-/// Takes connections until `shutdown` is ready or the engine fails, then lets what is in flight finish.
+/// Takes connections until `shutdown` is ready or the engine closes, then lets what is in flight finish.
+/// Says whether it was the first.
 pub(crate) async fn serve(
     listener: TcpListener,
     engine: &Engine,
     group: &Group,
     connections: usize,
     shutdown: impl Future<Output = ()>,
-) {
+) -> bool {
     let wire = crate::wire::Wire::new(group.clone());
     let shared = Arc::new(Shared { engine: engine.clone(), wire, told_of_stranger: Mutex::new(None) });
     let places = Arc::new(Semaphore::new(connections));
     let closing = engine.closing();
     tokio::pin!(shutdown, closing);
-    loop {
+    let asked_to_stop = loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = &mut shutdown => break,
-            () = &mut closing => break,
+            () = &mut shutdown => break true,
+            () = &mut closing => break false,
         };
         let stream = match accepted {
             Ok((stream, _)) => stream,
@@ -76,12 +77,13 @@ pub(crate) async fn serve(
         let _ = stream.set_nodelay(true);
         let (shared, place) = (shared.clone(), places.clone().try_acquire_owned().ok());
         tokio::spawn(async move { welcome(stream, &shared, place).await });
-    }
+    };
     drop(listener);
     engine.open.send_replace(false);
     // Every client's connection holds a place.
     let all = u32::try_from(connections).unwrap_or(u32::MAX);
     let _ = tokio::time::timeout(LAST_ANSWERS, places.acquire_many(all)).await;
+    asked_to_stop
 }
 
 /// Finds out what a connection is, and hands it on. Its place is free again when it has ended.

@@ -29,7 +29,10 @@ pub(crate) fn log(group: &Group, report: &Report) {
                 "the record of fact {position:?} in log.db is damaged: it is asked for at the other replicas"
             );
         }
-        Report::Repaired(position) => tracing::info!("the record of fact {position:?} came back whole"),
+        Report::Lost(position) => tracing::error!(
+            "the fact {position:?} is damaged here and missing on every other replica: it is lost, and its place is left empty"
+        ),
+        Report::Repaired(position) => tracing::info!("the record of fact {position:?} is whole again"),
         Report::HoldFull => tracing::debug!("facts that came too early do not fit: they are pulled again"),
         Report::NotStaleAnyMore => tracing::info!("not stale any more: this replica has all that another one had"),
     }

@@ -9,7 +9,9 @@
 //! * `world`: what happens when; `node`, `disk`, `views`: a replica's machine; `network`: links.
 //! * `person`: a person at a client, and what he saw.
 //! * [`checkers`]: what must be true of what people saw and disks hold.
-//! * [`run`]: one run.
+//! * [`run`]: one run; [`sweep`]: many.
+//!
+//! Beside that, and with no part in common but the core, [`search`] tries all interleavings of very small groups.
 
 pub mod chance;
 pub mod checkers;
@@ -20,5 +22,7 @@ mod node;
 mod person;
 pub mod plan;
 pub mod run;
+pub mod search;
+pub mod sweep;
 mod views;
 mod world;

@@ -2,14 +2,16 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program that prints")]
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Parser;
-use sim::run::{Outcome, run};
+use lastword_marks::{BUGS, Bug};
+use sim::run::run;
+use sim::sweep::{Summary, sweep};
+
+/// So many lines of the shortest failing run are shown: its end. `--trace` shows all.
+const LINES: usize = 60;
 
 /// Runs whole groups of replicas and clients on virtual time, with everything going wrong.
 #[derive(Parser)]
@@ -23,60 +25,48 @@ struct Arguments {
     /// Shows everything that happens in the first seed.
     #[arg(long)]
     trace: bool,
-}
-
-#[derive(Default)]
-struct Summary {
-    events: u64,
-    simulated: Duration,
-    counts: BTreeMap<String, u64>,
-    failed: Vec<Outcome>,
+    /// Plants a bug; `--bug list` names them.
+    #[arg(long, value_name = "NAME")]
+    bug: Option<String>,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let bug = match arguments.bug.as_deref().map(find) {
+        None => None,
+        Some(Some(bug)) => Some(bug),
+        Some(None) => {
+            for (bug, what) in BUGS {
+                println!("{bug:?}:{what}");
+            }
+            return ExitCode::FAILURE;
+        }
+    };
     if arguments.trace {
-        let outcome = run(arguments.first, true);
+        let outcome = run(arguments.first, bug, true);
         print!("{}", outcome.trace);
         println!("seed {}: {}\n{:#?}", outcome.seed, outcome.plan, outcome.violations);
         return if outcome.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    let (began, next) = (Instant::now(), AtomicU64::new(arguments.first));
-    let end = arguments.first + arguments.seeds;
-    let summary = Mutex::new(Summary::default());
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end {
-                        return;
-                    }
-                    let outcome = run(seed, false);
-                    let Ok(mut summary) = summary.lock() else { return };
-                    summary.events += outcome.events;
-                    summary.simulated += outcome.simulated;
-                    for (what, count) in &outcome.counts {
-                        *summary.counts.entry(what.clone()).or_default() += count;
-                    }
-                    if !outcome.violations.is_empty() {
-                        eprintln!("seed {seed} failed: {}", outcome.violations[0]);
-                        summary.failed.push(outcome);
-                    }
-                    let done = seed + 1 - arguments.first;
-                    if done.is_multiple_of(500) {
-                        eprintln!("{done} of {} seeds, {} failed", arguments.seeds, summary.failed.len());
-                    }
-                }
-            });
+    let began = Instant::now();
+    let summary = sweep(arguments.first, arguments.seeds, bug, |summary| {
+        if summary.seeds.is_multiple_of(500) {
+            eprintln!("{} of {} seeds, {} failed", summary.seeds, arguments.seeds, summary.failed.len());
         }
+        false
     });
-    let summary = summary.into_inner().unwrap_or_default();
+    tell(&summary, began, bug)
+}
+
+fn find(name: &str) -> Option<Bug> {
+    BUGS.iter().map(|&(bug, _)| bug).find(|bug| format!("{bug:?}") == name)
+}
+
+fn tell(summary: &Summary, began: Instant, bug: Option<Bug>) -> ExitCode {
     let seconds = began.elapsed().as_secs_f64();
     println!(
         "{} seeds, {:.1} simulated hours, {} events in {seconds:.1} s ({:.0} a second)",
-        arguments.seeds,
+        summary.seeds,
         summary.simulated.as_secs_f64() / 3600.0,
         summary.events,
         summary.events as f64 / seconds
@@ -84,11 +74,19 @@ fn main() -> ExitCode {
     for (what, count) in &summary.counts {
         println!("{count:>12} {what}");
     }
-    let Some(shortest) = summary.failed.iter().min_by_key(|outcome| outcome.events) else {
+    let Some(shortest) = summary.shortest() else {
         println!("all passed");
         return ExitCode::SUCCESS;
     };
-    println!("{} FAILED. The shortest, with `--first {} --trace`:", summary.failed.len(), shortest.seed);
-    println!("{}\n{:#?}", shortest.plan, shortest.violations);
+    for outcome in &summary.failed {
+        println!("seed {} failed: {}", outcome.seed, outcome.violations[0]);
+    }
+    // The same seed is the same run: this time with everything written down.
+    let shortest = run(shortest.seed, bug, true);
+    let lines: Vec<&str> = shortest.trace.lines().collect();
+    println!("\nthe end of the shortest:");
+    lines.iter().skip(lines.len().saturating_sub(LINES)).for_each(|line| println!("{line}"));
+    println!("\n{}\n{:#?}", shortest.plan, shortest.violations);
+    println!("{} FAILED. The shortest, whole: `--first {} --trace`", summary.failed.len(), shortest.seed);
     ExitCode::FAILURE
 }

@@ -1,7 +1,9 @@
 //! A replica's machine: the core, its disk, its views, its clock.
 
-use lastword_core::io::Report;
+use std::collections::VecDeque;
+
 use lastword_core::{Core, Mono, Now};
+use lastword_facts::VersionVector;
 use lastword_server::wire::Wire;
 
 use crate::disk::Disk;
@@ -13,22 +15,43 @@ pub(crate) struct Node {
     pub(crate) core: Option<Core>,
     pub(crate) disk: Disk,
     pub(crate) views: Views,
+    /// They stand for records that were mended since: they are made anew at the next start.
+    pub(crate) views_are_void: bool,
     pub(crate) wire: Wire,
+    pub(crate) clock: Clock,
     /// Each start has a number of its own: what belongs to an earlier one is void.
     pub(crate) life: u64,
+    pub(crate) started: Mono,
     pub(crate) frozen: bool,
+    /// It is being killed since then: its links are gone, and it has not ended yet.
+    pub(crate) dying: Option<Mono>,
+    /// Others were in sync with it when it began to die.
+    pub(crate) company: bool,
+    /// It had the mark of having been the last one up when it started.
+    pub(crate) was_alone: bool,
     /// What waits at the door of a frozen process.
     pub(crate) asleep: Vec<Happening>,
-    pub(crate) clock_offset_us: i64,
     pub(crate) wake: Option<Mono>,
+    /// A sync is under way.
+    pub(crate) syncing: bool,
     /// Syncs take so long more until then.
     pub(crate) slow_until: Mono,
     pub(crate) slow_us: u64,
     pub(crate) fail_next_sync: bool,
-    pub(crate) full: bool,
+    /// What is left of a batch after a crash may have holes.
+    pub(crate) tears: bool,
+    /// Since when the disk is full.
+    pub(crate) full: Option<Mono>,
+    /// It does not come back.
+    pub(crate) gone_for_ever: bool,
+    /// It makes facts that others don't understand.
+    pub(crate) newer: bool,
     /// Older copies of the disk.
     pub(crate) backups: Vec<Disk>,
-    pub(crate) reports: Vec<Report>,
+    /// What the log covered, at the start of this life and every while since.
+    pub(crate) covered: VecDeque<(Mono, VersionVector)>,
+    /// It has had all that another replica had, in this life.
+    pub(crate) has_met: bool,
 }
 
 impl Node {
@@ -37,18 +60,28 @@ impl Node {
             core: None,
             disk: Disk::default(),
             views: Views::default(),
+            views_are_void: false,
             wire,
+            clock: Clock::default(),
             life: 0,
+            started: Mono::default(),
             frozen: false,
+            dying: None,
+            company: false,
+            was_alone: false,
             asleep: Vec::new(),
-            clock_offset_us: 0,
             wake: None,
+            syncing: false,
             slow_until: Mono::default(),
             slow_us: 0,
             fail_next_sync: false,
-            full: false,
+            tears: false,
+            full: None,
+            gone_for_ever: false,
+            newer: false,
             backups: Vec::new(),
-            reports: Vec::new(),
+            covered: VecDeque::new(),
+            has_met: false,
         }
     }
 
@@ -57,7 +90,35 @@ impl Node {
     }
 
     pub(crate) fn time(&self, now: Mono) -> Now {
-        let wall_us = 1_790_000_000_000_000 + now.0.as_micros() as i64 + self.clock_offset_us;
-        Now { mono: now, wall_us: wall_us.max(0) as u64 }
+        Now { mono: now, wall_us: self.clock.at(now) }
+    }
+}
+
+/// What its clock shows.
+#[derive(Default)]
+pub(crate) struct Clock {
+    offset_us: i64,
+    /// It goes faster by so many millionths; -1,000,000: it stands still.
+    drift: i64,
+    /// Since when it drifts.
+    since: Mono,
+}
+
+impl Clock {
+    fn at(&self, now: Mono) -> u64 {
+        let drifted = (now.since(self.since).as_micros() as i64 / 1_000_000) * self.drift
+            + (now.since(self.since).as_micros() as i64 % 1_000_000) * self.drift / 1_000_000;
+        let wall_us = 1_790_000_000_000_000 + now.0.as_micros() as i64 + self.offset_us + drifted;
+        wall_us.max(0) as u64
+    }
+
+    pub(crate) fn jump(&mut self, by_us: i64) {
+        self.offset_us = by_us;
+    }
+
+    pub(crate) fn drift(&mut self, now: Mono, millionths: i64) {
+        let shown = self.at(now) as i64;
+        (self.since, self.drift) = (now, millionths);
+        self.offset_us += shown - self.at(now) as i64;
     }
 }

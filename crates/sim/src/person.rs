@@ -6,6 +6,7 @@ use lastword_client::machine::{CommandId, Config, Epoch, EventNumber, Machine, R
 use lastword_client::{Error, Event};
 use lastword_core::Mono;
 use lastword_core::io::ConnectionId;
+use lastword_facts::{AccountId, Key};
 use lastword_protocol::answer::{Done, Sent};
 use lastword_protocol::request::Receiver;
 use lastword_protocol::{Code, Op, Uuid};
@@ -14,6 +15,8 @@ use lastword_protocol::{Code, Op, Uuid};
 pub(crate) struct Person {
     pub(crate) number: usize,
     pub(crate) machine: Machine,
+    /// When it was started: its time begins at zero.
+    pub(crate) client_began: Mono,
     /// The replicas in the order of his list.
     pub(crate) order: Vec<usize>,
     /// Of each replica in his list, the connection that he has.
@@ -31,6 +34,12 @@ pub(crate) struct Person {
     pub(crate) shown: Vec<Shown>,
     /// He never tells the server that he saw something.
     pub(crate) never_confirms: bool,
+    /// He looks a while later at what his client has shown him.
+    pub(crate) slow: bool,
+    /// What his client has shown him, and he has not looked at.
+    pub(crate) unseen: Vec<(EventNumber, Event)>,
+    /// How often his client was started anew.
+    pub(crate) life: u64,
     pub(crate) clock_offset_ms: i64,
     /// A replica has said that his account is deleted; or else his client has taken it from that one that
     /// knew the account knows it no more.
@@ -58,6 +67,8 @@ pub(crate) enum Deed {
     Login,
     Listen,
     Send(usize),
+    /// The same message once more, with another text.
+    Mumble(usize),
     Delete,
     Look,
 }
@@ -87,14 +98,16 @@ pub(crate) struct Shown {
     /// Who wrote it, and as his how-manieth, as the text says.
     pub(crate) from: usize,
     pub(crate) number: usize,
+    /// In which life of the client.
+    pub(crate) life: u64,
 }
 
 impl Person {
     pub(crate) fn new(number: usize, order: Vec<usize>, name: String, create_key: Uuid) -> Self {
-        let addresses = order.iter().map(|node| format!("n{node}:1")).collect();
         Self {
             number,
-            machine: Machine::new(Config::default(), addresses),
+            machine: Self::machine(&order),
+            client_began: Mono::default(),
             order,
             connections: BTreeMap::new(),
             last_command: 0,
@@ -106,10 +119,41 @@ impl Person {
             sent: Vec::new(),
             shown: Vec::new(),
             never_confirms: false,
+            slow: false,
+            unseen: Vec::new(),
+            life: 0,
             clock_offset_ms: 0,
             logged_out: 0,
             deletion_told: false,
         }
+    }
+
+    pub(crate) fn account_id(&self) -> Option<AccountId> {
+        self.account.as_deref().and_then(AccountId::parse)
+    }
+
+    /// What a message that he sent is known by.
+    pub(crate) fn identity_of(&self, number: usize) -> Option<(AccountId, Key)> {
+        Some((self.account_id()?, Key(self.sent[number].key.as_u128())))
+    }
+
+    /// His client is killed: what it had shown and he had not seen is gone, and so is what it kept.
+    pub(crate) fn start_client_anew(&mut self, now: Mono) {
+        self.machine = Self::machine(&self.order);
+        self.client_began = now;
+        self.unseen.clear();
+        self.life += 1;
+        self.stage = Stage::LoggedOut;
+        self.logged_out += 1;
+        for (_, deed) in std::mem::take(&mut self.waiting).into_values() {
+            if let Deed::Send(number) = deed {
+                self.sent[number].given_up = true;
+            }
+        }
+    }
+
+    fn machine(order: &[usize]) -> Machine {
+        Machine::new(Config::default(), order.iter().map(|node| format!("n{node}:1")).collect())
     }
 
     pub(crate) fn begin(&mut self, now: Mono, deed: Deed) -> CommandId {
@@ -131,11 +175,12 @@ impl Person {
             Deed::Listen => Op::Listen,
             Deed::Look => Op::Status,
             Deed::Delete => Op::Delete { key: Uuid::from_u128(self.create_key.as_u128() ^ 1) },
-            Deed::Send(number) => {
+            Deed::Send(number) | Deed::Mumble(number) => {
                 let sent = &self.sent[*number];
+                let words = if matches!(deed, Deed::Mumble(_)) { ":or so" } else { "" };
                 Op::Send {
                     to: Receiver::Account(to_account.unwrap_or_default()),
-                    text: format!("{}:{number}", self.number),
+                    text: format!("{}:{number}{words}", self.number),
                     key: sent.key,
                 }
             }
@@ -173,6 +218,10 @@ impl Person {
                 self.deletion_told = !matches!(done, Done::Stored(stored) if stored.stored == 0);
                 None
             }
+            (Deed::Delete, Err(_)) => {
+                self.stage = Stage::LoggedOut;
+                None
+            }
             (Deed::Login, Ok(Done::Login(answer))) if self.account.as_ref() == Some(&answer.account) => {
                 self.stage = Stage::Chatting;
                 Some(Deed::Listen)
@@ -197,6 +246,7 @@ impl Person {
                 message: message.message,
                 from,
                 number: nth,
+                life: self.life,
             });
         }
         (!self.never_confirms).then_some(number)

@@ -1,13 +1,20 @@
 //! One run: trouble, then peace, then the verdict.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use lastword_marks::Bug;
+
 use crate::checkers;
+use crate::node::Node;
 use crate::world::World;
 
 /// After the trouble, so long until all must be well: longer than any client waits for an answer.
 const PEACE: Duration = Duration::from_secs(45);
+
+/// After the last start, so long.
+const SETTLE: Duration = Duration::from_secs(5);
 
 /// What came of a run.
 #[derive(Debug, Clone)]
@@ -30,17 +37,18 @@ pub struct Outcome {
     pub counts: BTreeMap<String, u64>,
 }
 
-/// Runs a seed; with `tracing` everything that happens is written down.
-pub fn run(seed: u64, tracing: bool) -> Outcome {
+/// Runs a seed, with a bug planted or none; with `tracing` everything that happens is written down.
+pub fn run(seed: u64, bug: Option<Bug>, tracing: bool) -> Outcome {
+    lastword_marks::plant(bug);
+    drop(lastword_marks::take_hits());
     let mut world = World::new(seed, tracing);
-    world.run_until(world.trouble_until);
-    if world.violations.is_empty() {
-        world.heal();
-        let end = world.now + PEACE;
-        world.run_until(end);
+    // A core that panics is a violation, and the run that led there is to be seen.
+    if std::panic::catch_unwind(AssertUnwindSafe(|| live(&mut world))).is_err() {
+        world.violated("it panicked".to_owned());
     }
-    if world.violations.is_empty() {
-        checkers::check(&mut world);
+    lastword_marks::plant(None);
+    for (path, count) in lastword_marks::take_hits() {
+        world.counts.insert(format!("path {path}"), count);
     }
     let sent: usize = world.people.iter().map(|person| person.sent.len()).sum();
     let shown: usize = world.people.iter().map(|person| person.shown.len()).sum();
@@ -57,5 +65,33 @@ pub fn run(seed: u64, tracing: bool) -> Outcome {
         hash: world.trace_hash,
         trace: world.trace().to_owned(),
         counts: world.counts.clone(),
+    }
+}
+
+fn live(world: &mut World) {
+    world.run_until(world.trouble_until);
+    if world.violations.is_empty() {
+        world.heal();
+        world.run_until(world.load_until);
+        if world.plan.steady_ms > 0 {
+            // The same load for ever, and everybody is in sync all the same.
+            checkers::in_sync::check(world).into_iter().for_each(|wrong| world.violated(wrong));
+        }
+        let end = world.now + PEACE;
+        world.run_until(end);
+        // Who has just started anew on a mended log, or still writes to a slow disk, gets the time for it.
+        let busy = |world: &World| {
+            let syncs = |node: &Node| node.syncing || world.now.since(node.started) < SETTLE;
+            world.nodes.iter().filter(|node| node.is_up()).any(syncs)
+        };
+        for _ in 0..20 {
+            if busy(world) {
+                let end = world.now + SETTLE;
+                world.run_until(end);
+            }
+        }
+    }
+    if world.violations.is_empty() {
+        checkers::check(world);
     }
 }

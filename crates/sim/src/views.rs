@@ -2,65 +2,135 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lastword_facts::ids::{AccountId, Position};
-use lastword_facts::views::{Applied, Change, Found, MessageRecord, Query};
-use lastword_facts::{Body, VersionVector};
+use lastword_facts::ids::{AccountId, Key, LogIndex, Order, Position, Stamp};
+use lastword_facts::views::{AccountRecord, Applied, Change, Found, MessageRecord, Query, Snapshot};
+use lastword_facts::{Body, Fact, VersionVector};
+use lastword_marks::{Bug, planted};
 
-#[derive(Default)]
+/// Keys that a snapshot holds.
+const RECENT: usize = 30;
+
+#[derive(Default, Debug, Clone)]
 pub(crate) struct Views {
+    /// The place of the log that they stand for.
+    index: LogIndex,
+    vector: VersionVector,
+    stamp: Stamp,
+    unreadable: Vec<Position>,
+    accounts: BTreeMap<AccountId, AccountRecord>,
     messages: Vec<Kept>,
+    by_identity: BTreeMap<(AccountId, Key), usize>,
     delivered: BTreeMap<AccountId, VersionVector>,
     deleted: BTreeSet<AccountId>,
+    /// For planted bugs: the largest stamp and the largest position that each account confirmed.
+    cursors: BTreeMap<AccountId, (Stamp, Option<Position>)>,
 }
 
+#[derive(Debug, Clone)]
 struct Kept {
     record: MessageRecord,
     positions: Vec<Position>,
+    /// It was delivered, or one of its people is gone: it waits no more, whatever comes.
+    done: bool,
 }
 
 impl Views {
     pub(crate) fn apply(&mut self, applied: Applied) {
+        self.index = applied.index;
+        self.vector.raise(applied.position);
+        self.stamp = self.stamp.max(applied.stamp);
         match applied.change {
-            Change::None | Change::Account(_) => {}
-            Change::Message(fact) => {
-                let Body::Message(message) = &fact.body else { panic!("not a message") };
-                let same = |kept: &&mut Kept| (kept.record.author, kept.record.key) == (fact.author, fact.key);
-                if let Some(kept) = self.messages.iter_mut().find(same) {
-                    kept.positions.push(fact.position);
-                    kept.record.order = kept.record.order.min(fact.order());
-                    return;
-                }
-                let record = MessageRecord {
-                    index: applied.index,
-                    position: fact.position,
-                    order: fact.order(),
-                    author: fact.author,
-                    key: fact.key,
-                    to: message.to,
-                    text: message.text.clone(),
-                    at_ms: message.at_ms,
-                };
-                self.messages.push(Kept { record, positions: vec![fact.position] });
-            }
-            Change::Delivered { account, upto } => {
-                let vector = self.delivered.entry(account).or_default();
-                upto.into_iter().for_each(|position| vector.raise(position));
-            }
+            Change::None => {}
+            Change::Unreadable(position) => self.unreadable.push(position),
+            Change::Account(record) => drop(self.accounts.insert(record.id, *record)),
+            Change::Message(fact) => self.take_message(applied.index, &fact),
+            Change::Delivered { account, upto } => self.deliver(account, upto),
             Change::Deleted(record) => {
                 self.deleted.insert(record.id);
+                self.accounts.insert(record.id, *record);
+                self.judge(|_| true);
             }
         }
     }
 
-    fn pending(&self, chosen: impl Fn(&MessageRecord) -> bool) -> Vec<MessageRecord> {
-        let delivered = |kept: &Kept| {
-            let vector = self.delivered.get(&kept.record.to);
-            vector.is_some_and(|vector| kept.positions.iter().any(|&position| vector.covers(position)))
+    fn take_message(&mut self, index: LogIndex, fact: &Fact) {
+        let Body::Message(message) = &fact.body else { panic!("not a message") };
+        let record = MessageRecord {
+            index,
+            position: fact.position,
+            order: fact.order(),
+            author: fact.author,
+            key: fact.key,
+            to: message.to,
+            text: message.text.clone(),
+            at_ms: message.at_ms,
         };
-        let dropped =
-            |kept: &Kept| self.deleted.contains(&kept.record.to) || self.deleted.contains(&kept.record.author);
-        let kept = self.messages.iter().filter(|kept| !dropped(kept) && !delivered(kept));
-        kept.map(|kept| kept.record.clone()).filter(chosen).collect()
+        let identity = (fact.author, fact.key);
+        let place = *self.by_identity.entry(identity).or_insert(self.messages.len());
+        match self.messages.get_mut(place) {
+            None => self.messages.push(Kept { record, positions: vec![fact.position], done: false }),
+            Some(kept) => {
+                kept.positions.push(fact.position);
+                let counts = match () {
+                    () if planted(Bug::FirstStamp) => false,
+                    () if planted(Bug::LargestStamp) => record.order > kept.record.order,
+                    () => record.order < kept.record.order,
+                };
+                if counts {
+                    // Where it stands in the log, and where it was written there, stays.
+                    let (index, position) = (kept.record.index, kept.record.position);
+                    kept.record = MessageRecord { index, position, ..record };
+                }
+            }
+        }
+        self.judge_at(place);
+    }
+
+    fn deliver(&mut self, account: AccountId, upto: Vec<Position>) {
+        let stamps = self.messages.iter().filter(|kept| upto.contains(&kept.record.position));
+        let stamp = stamps.map(|kept| kept.record.order.stamp).max().unwrap_or_default();
+        let cursor = self.cursors.entry(account).or_default();
+        *cursor = (cursor.0.max(stamp), cursor.1.max(upto.iter().copied().max()));
+        let vector = self.delivered.entry(account).or_default();
+        upto.into_iter().for_each(|position| vector.raise(position));
+        self.judge(|kept| kept.record.to == account);
+    }
+
+    /// Which of them wait no more.
+    fn judge(&mut self, of: impl Fn(&Kept) -> bool) {
+        for place in 0..self.messages.len() {
+            if !self.messages[place].done && of(&self.messages[place]) {
+                self.judge_at(place);
+            }
+        }
+    }
+
+    fn judge_at(&mut self, place: usize) {
+        let kept = &self.messages[place];
+        let (to, author) = (kept.record.to, kept.record.author);
+        let done = self.is_delivered(kept) || self.deleted.contains(&to) || self.deleted.contains(&author);
+        self.messages[place].done = done;
+    }
+
+    fn is_delivered(&self, kept: &Kept) -> bool {
+        let cursor = self.cursors.get(&kept.record.to).copied().unwrap_or_default();
+        if planted(Bug::CursorByStamp) {
+            return kept.record.order.stamp <= cursor.0;
+        }
+        if planted(Bug::CursorAsPair) {
+            return Some(kept.record.position) <= cursor.1;
+        }
+        let vector = self.delivered.get(&kept.record.to);
+        let reached = |&position: &Position| vector.is_some_and(|vector| vector.covers(position));
+        if planted(Bug::NeedsBothPositions) {
+            return kept.positions.iter().all(reached);
+        }
+        kept.positions.iter().any(reached)
+    }
+
+    fn pending(&self, chosen: impl Fn(&MessageRecord) -> bool) -> Vec<MessageRecord> {
+        let waiting = self.messages.iter().filter(|kept| !kept.done && chosen(&kept.record));
+        waiting.map(|kept| kept.record.clone()).collect()
     }
 
     pub(crate) fn query(&self, query: &Query) -> Found {
@@ -72,7 +142,11 @@ impl Views {
         match *query {
             Query::PendingCount(account) => Found::Count(self.pending(|message| message.to == account).len() as u64),
             Query::Inbox { account, after, limit } => {
-                page(self.pending(|message| message.to == account && message.index > after), limit)
+                let mut waiting = self.pending(|message| message.to == account && message.index > after);
+                if planted(Bug::PendingByPosition) {
+                    waiting.sort_by_key(|message| message.position);
+                }
+                page(waiting, limit)
             }
             Query::Outbox { account, limit, .. } => {
                 let mut messages = self.pending(|message| message.author == account);
@@ -83,34 +157,52 @@ impl Views {
                 let of_both = |message: &MessageRecord| {
                     (message.author, message.to) == (one, other) || (message.author, message.to) == (other, one)
                 };
-                let all = self.messages.iter().map(|kept| kept.record.clone());
-                let mut messages: Vec<_> = all.filter(of_both).collect();
+                let all = self.messages.iter().map(|kept| &kept.record);
+                let mut messages: Vec<_> = all.filter(|message| of_both(message)).cloned().collect();
                 messages.retain(|message| before.is_none_or(|before| message.order < before));
                 messages.sort_by_key(|message| std::cmp::Reverse(message.order));
                 page(messages, limit)
             }
             Query::Known { author, key } => {
-                let mut all = self.messages.iter().map(|kept| &kept.record);
-                Found::Known(all.find(|message| (message.author, message.key) == (author, key)).cloned())
+                let place = self.by_identity.get(&(author, key));
+                Found::Known(place.map(|&place| self.messages[place].record.clone()))
             }
             Query::Facts { .. } => unreachable!("the disk answers this"),
         }
     }
-}
 
-impl Views {
+    /// What a core starts from, as the store would say it.
+    pub(crate) fn snapshot(&self, alone: bool) -> Snapshot {
+        let mut recent: Vec<&MessageRecord> = self.messages.iter().map(|kept| &kept.record).collect();
+        recent.retain(|message| message.key.time_ms().is_some());
+        recent.sort_unstable_by_key(|message| std::cmp::Reverse(message.key));
+        let keys_from = recent.get(RECENT).map(|_| recent[RECENT - 1].key);
+        recent.truncate(RECENT);
+        Snapshot {
+            index: self.index,
+            vector: self.vector.clone(),
+            stamp: self.stamp,
+            unreadable: self.unreadable.clone(),
+            accounts: self.accounts.values().cloned().collect(),
+            recent: recent.into_iter().cloned().collect(),
+            keys_from,
+            alone,
+        }
+    }
+
+    /// The place of the log that they stand for.
+    pub(crate) fn index(&self) -> LogIndex {
+        self.index
+    }
+
     /// All that is shown, in an order that does not depend on this replica's log.
-    pub(crate) fn digest(&self) -> Vec<(lastword_facts::Order, AccountId, lastword_facts::Key, bool)> {
-        let pending = self.pending(|_| true);
-        let waits = |kept: &Kept| {
-            pending.iter().any(|message| (message.author, message.key) == (kept.record.author, kept.record.key))
-        };
-        let mut all: Vec<_> = self
-            .messages
-            .iter()
-            .map(|kept| (kept.record.order, kept.record.author, kept.record.key, waits(kept)))
-            .collect();
+    pub(crate) fn digest(&self) -> Vec<Shown<'_>> {
+        let show = |kept: &'_ Kept| (kept.record.order, kept.record.author, kept.record.key, kept.done);
+        let mut all: Vec<Shown<'_>> = self.messages.iter().map(|kept| (show(kept), &*kept.record.text)).collect();
         all.sort_unstable();
         all
     }
 }
+
+/// A message as people see it: where it stands, whose it is, whether it still waits, and its text.
+pub(crate) type Shown<'a> = ((Order, AccountId, Key, bool), &'a str);

@@ -42,6 +42,7 @@ pub struct Log {
     end: LogIndex,
     marks: Marks,
     alone: bool,
+    mended: u64,
     /// About how many pages wait in the write-ahead log.
     waiting_pages: u64,
 }
@@ -87,13 +88,21 @@ impl Log {
         let last = format!("SELECT {} FROM log ORDER BY place DESC LIMIT 1", record::COLUMNS);
         let end = connection.query_row(&last, [], record::read).optional()?.map_or(LogIndex::NONE, |last| last.index);
         let alone = connection.query_row("SELECT value FROM meta WHERE name = 'alone'", [], |row| row.get(0))?;
+        let mended: Option<i64> =
+            connection.query_row("SELECT value FROM meta WHERE name = 'mended'", [], |row| row.get(0)).optional()?;
         let marks = Marks::load(&connection)?;
-        Ok(Self { connection, end, marks, alone, waiting_pages: 0 })
+        let mended = mended.unwrap_or(0) as u64;
+        Ok(Self { connection, end, marks, alone, mended, waiting_pages: 0 })
     }
 
     /// The last place that is on disk.
     pub fn end(&self) -> LogIndex {
         self.end
+    }
+
+    /// How often a record was changed so that views made before are not true any more.
+    pub fn mended(&self) -> u64 {
+        self.mended
     }
 
     /// Whether this replica was the only one up when it stopped.
@@ -104,12 +113,14 @@ impl Log {
     /// Keeps durably whether this replica is the only one up.
     ///
     /// # Errors
-    /// It could not be written; what was kept before still is.
-    pub fn set_alone(&mut self, alone: bool) -> Result<(), StoreError> {
+    /// It could not be written, as in [`Log::append`]; what was kept before still is.
+    pub fn set_alone(&mut self, alone: bool) -> Result<(), AppendError> {
         if alone == self.alone {
             return Ok(());
         }
-        self.connection.execute("UPDATE meta SET value = ?1 WHERE name = 'alone'", params![alone])?;
+        self.connection
+            .execute("UPDATE meta SET value = ?1 WHERE name = 'alone'", params![alone])
+            .map_err(not_written)?;
         self.alone = alone;
         Ok(())
     }
@@ -126,7 +137,7 @@ impl Log {
         if let Err(error) = self.write(facts) {
             // The marks of this transaction are not there.
             self.marks = Marks::load(&self.connection).map_err(AppendError::Failed)?;
-            return Err(if is_full(&error) { AppendError::Full } else { AppendError::Failed(error) });
+            return Err(not_written(error));
         }
         self.end = LogIndex(self.end.0 + facts.len() as u64);
         // One page that was begun before and one of marks, besides the facts themselves.
@@ -169,18 +180,31 @@ impl Log {
         Ok(())
     }
 
-    /// Writes a fact over the record of its position, if that is damaged. Says whether it was.
+    /// Writes a fact over the record of its position, if that is damaged. Says whether it was. With
+    /// `anew`, the views that were made before are not true any more.
     ///
     /// # Errors
-    /// It could not be written; the record is as damaged as before.
-    pub fn repair(&mut self, fact: &Fact) -> Result<bool, StoreError> {
-        let Some(place) = self.damaged_place(fact.position)? else { return Ok(false) };
-        let Position { incarnation, seq } = fact.position;
-        let checksum = checksum(place, fact.position, fact.bytes());
-        let sql = "UPDATE log SET incarnation = ?2, seq = ?3, checksum = ?4, fact = ?5 WHERE place = ?1";
-        let (whole, seq) = (Whole::from(incarnation), small(seq.0));
-        self.connection.execute(sql, params![small(place.0), whole, seq, checksum, &fact.bytes()[..]])?;
-        Ok(true)
+    /// It could not be written, as in [`Log::append`]; the record is as damaged as before.
+    pub fn repair(&mut self, fact: &Fact, anew: bool) -> Result<bool, AppendError> {
+        let place = self.damaged_place(fact.position).map_err(not_written)?;
+        if place.is_none() && !anew {
+            return Ok(false);
+        }
+        let mended = self.mended + u64::from(anew);
+        let written = self.connection.transaction().and_then(|transaction| {
+            if let Some(place) = place {
+                let Position { incarnation, seq } = fact.position;
+                let checksum = checksum(place, fact.position, fact.bytes());
+                let sql = "UPDATE log SET incarnation = ?2, seq = ?3, checksum = ?4, fact = ?5 WHERE place = ?1";
+                let (whole, seq) = (Whole::from(incarnation), small(seq.0));
+                transaction.execute(sql, params![small(place.0), whole, seq, checksum, &fact.bytes()[..]])?;
+            }
+            transaction.execute("INSERT OR REPLACE INTO meta VALUES ('mended', ?1)", params![small(mended)])?;
+            transaction.commit()
+        });
+        written.map_err(not_written)?;
+        self.mended = mended;
+        Ok(place.is_some())
     }
 
     fn damaged_place(&self, position: Position) -> rusqlite::Result<Option<LogIndex>> {
@@ -203,6 +227,10 @@ impl Log {
         self.connection.pragma_update(None, "max_page_count", pages)?;
         Ok(())
     }
+}
+
+fn not_written(error: rusqlite::Error) -> AppendError {
+    if is_full(&error) { AppendError::Full } else { AppendError::Failed(error) }
 }
 
 /// Whether the disk is full. The second: there is no room for the index of the write-ahead log.

@@ -159,10 +159,10 @@ fn a_damaged_record_is_reported_and_its_neighbours_are_served() {
     assert_eq!(pull(&reader, at(1, 5), 9, 1 << 20), (Vec::new(), Some(at(1, 5))));
     assert_eq!(pull(&reader, at(1, 6), 9, 1 << 20), (facts[5..].to_vec(), None));
 
-    assert!(!log.repair(&facts[3]).unwrap(), "a good record is left alone");
-    assert!(!log.repair(&some_fact(at(1, 10))).unwrap(), "there is no such record");
-    assert!(log.repair(&facts[4]).unwrap());
-    assert!(!log.repair(&facts[4]).unwrap());
+    assert!(!log.repair(&facts[3], false).unwrap(), "a good record is left alone");
+    assert!(!log.repair(&some_fact(at(1, 10)), false).unwrap(), "there is no such record");
+    assert!(log.repair(&facts[4], false).unwrap());
+    assert!(!log.repair(&facts[4], false).unwrap());
     assert_eq!(pull(&reader, at(1, 1), 9, 1 << 20), (facts.clone(), None));
     assert!(tail(&reader, 0).iter().all(|(_, fact)| fact.is_ok()));
 }
@@ -191,7 +191,7 @@ fn damage_of_any_column_is_found_and_mended() {
                 Err(damaged) => assert_eq!(damaged.position, at(1, 5), "{damage}"),
             }
         }
-        assert!(log.repair(&facts[4]).unwrap(), "{damage}");
+        assert!(log.repair(&facts[4], false).unwrap(), "{damage}");
         assert_eq!(pull(&reader, at(1, 1), 9, 1 << 20), (facts, None), "{damage}");
     }
 }
@@ -335,4 +335,23 @@ fn a_log_that_was_never_closed_is_whole() {
     assert_eq!(Log::open(&copy).unwrap().end(), LogIndex(3000));
     let reader = LogReader::open(&copy).unwrap();
     assert_eq!(pull(&reader, at(1, 1), 3000, u32::MAX), (facts, None));
+}
+
+/// With the same sync that mends a record, views that were made without it are marked as void.
+#[test]
+fn a_mended_record_is_counted() {
+    let (_folder, dir) = data();
+    let fact = some_fact(at(1, 1));
+    let mut log = Log::open(&dir).unwrap();
+    log.append(std::slice::from_ref(&fact)).unwrap();
+    assert!(!log.repair(&fact, false).unwrap());
+    assert_eq!(log.mended(), 0);
+    flip(&dir, 1);
+    assert!(log.repair(&fact, true).unwrap());
+    drop(log);
+    let mut log = Log::open(&dir).unwrap();
+    assert_eq!(log.mended(), 1);
+    // Read wrongly once, and whole all the same: views that were made meanwhile lack it.
+    assert!(!log.repair(&fact, true).unwrap());
+    assert_eq!(log.mended(), 2);
 }

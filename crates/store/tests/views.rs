@@ -269,11 +269,11 @@ fn a_snapshot_is_what_was_applied() {
     assert!(before.accounts.len() == 2 && before.accounts.contains(&alice));
     feed.views.commit().unwrap();
     drop(feed);
-    let views = Views::open(&dir, LogIndex(5)).unwrap();
+    let views = Views::open(&dir, LogIndex(5), 0).unwrap();
     assert_eq!(views.made_anew(), None);
     assert_eq!(views.snapshot(0, 100).unwrap(), before);
     views.close().unwrap();
-    assert_eq!(Views::open(&dir, LogIndex(5)).unwrap().snapshot(0, 100).unwrap(), before);
+    assert_eq!(Views::open(&dir, LogIndex(5), 0).unwrap().snapshot(0, 100).unwrap(), before);
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn what_was_not_committed_is_applied_again() {
     feed.message(&Draft::new(4).fact(at(1, 4)));
     assert_eq!(feed.inbox(BOB).len(), 4, "a question sees it before the commit");
     drop(feed);
-    let mut feed = Feed::at(Views::open(&dir, LogIndex(4)).unwrap());
+    let mut feed = Feed::at(Views::open(&dir, LogIndex(4), 0).unwrap());
     assert_eq!(feed.views.snapshot(0, 9).unwrap().index, LogIndex(3));
     feed.message(&Draft::new(4).fact(at(1, 4)));
     assert_eq!(feed.inbox(BOB).len(), 4);
@@ -326,7 +326,7 @@ fn views_that_cannot_be_used_are_made_anew() {
     let (_parent, dir) = data();
     let file = dir.path().join("views.db");
     let refill = || {
-        let mut feed = Feed::at(Views::open(&dir, LogIndex(9)).unwrap());
+        let mut feed = Feed::at(Views::open(&dir, LogIndex(9), 0).unwrap());
         if feed.inbox(BOB).is_empty() {
             talk(&mut feed, 3);
         }
@@ -334,7 +334,7 @@ fn views_that_cannot_be_used_are_made_anew() {
         feed.views.close().unwrap();
     };
     let made_anew = |log_end| {
-        let views = Views::open(&dir, LogIndex(log_end)).unwrap();
+        let views = Views::open(&dir, LogIndex(log_end), 0).unwrap();
         let why = views.made_anew();
         assert_eq!(why.is_some(), views.snapshot(0, 9).unwrap() == Snapshot::default(), "{why:?}");
         why.unwrap_or("kept").to_owned()
@@ -366,11 +366,11 @@ fn the_views_follow_the_log() {
     let mut log = Log::open(&dir).unwrap();
     fill(&mut log, 1..=50);
     let reader = lastword_store::LogReader::open(&dir).unwrap();
-    let mut feed = Feed::at(Views::open(&dir, log.end()).unwrap());
+    let mut feed = Feed::at(Views::open(&dir, log.end(), 0).unwrap());
     reader.tail(LogIndex::NONE, |_, fact| feed.message(&fact.unwrap())).unwrap();
     feed.views.commit().unwrap();
     drop(feed);
-    let views = Views::open(&dir, log.end()).unwrap();
+    let views = Views::open(&dir, log.end(), 0).unwrap();
     let snapshot = views.snapshot(0, 100).unwrap();
     assert_eq!((snapshot.index, snapshot.recent.len()), (log.end(), 50));
 }
@@ -395,7 +395,7 @@ fn a_full_disk_is_waited_out() {
     feed.views.commit().unwrap();
     assert_eq!(feed.inbox(BOB).len(), 2001);
     drop(feed);
-    let mut feed = Feed::at(Views::open(&dir, LogIndex(2001)).unwrap());
+    let mut feed = Feed::at(Views::open(&dir, LogIndex(2001), 0).unwrap());
     assert_eq!(feed.views.stand(), LogIndex(2001));
     assert_eq!(feed.inbox(BOB).len(), 2001);
 }
@@ -411,7 +411,7 @@ fn views_of_another_boot_are_trusted_only_if_they_were_closed() {
         connection.query_row("SELECT value FROM state WHERE name = 'boot'", [], |row| row.get(0)).unwrap()
     };
     let reopened = |boot: &str| {
-        let mut feed = Feed::at(Views::open(&dir, LogIndex(9)).unwrap());
+        let mut feed = Feed::at(Views::open(&dir, LogIndex(9), 0).unwrap());
         if feed.inbox(BOB).is_empty() {
             talk(&mut feed, 3);
         }
@@ -420,15 +420,15 @@ fn views_of_another_boot_are_trusted_only_if_they_were_closed() {
         let connection = rusqlite::Connection::open(&file).unwrap();
         connection.execute("UPDATE state SET value = ?1 WHERE name = 'boot'", [boot]).unwrap();
         drop(connection);
-        Views::open(&dir, LogIndex(9)).unwrap().made_anew()
+        Views::open(&dir, LogIndex(9), 0).unwrap().made_anew()
     };
     assert!(reopened("another").unwrap().contains("went down"));
     assert!(reopened("unknown").unwrap().contains("went down"));
     assert_eq!(reopened(""), None);
 
-    Views::open(&dir, LogIndex(9)).unwrap().close().unwrap();
+    Views::open(&dir, LogIndex(9), 0).unwrap().close().unwrap();
     assert_eq!(boot(&file), "");
-    let views = Views::open(&dir, LogIndex(9)).unwrap();
+    let views = Views::open(&dir, LogIndex(9), 0).unwrap();
     let alone = tempfile::tempdir().unwrap();
     std::fs::copy(&file, alone.path().join("views.db")).unwrap();
     assert_ne!(boot(&alone.path().join("views.db")), "", "it stands in the file, not beside it");
@@ -445,5 +445,22 @@ fn views_that_are_good_are_not_thrown_away_for_the_machines_faults() {
     std::fs::rename(&file, dir.path().join("aside")).unwrap();
     std::fs::create_dir(&file).unwrap();
     // Not `Stuck`: nobody tried to remove them.
-    assert!(matches!(Views::open(&dir, LogIndex(9)), Err(StoreError::Sqlite(_))));
+    assert!(matches!(Views::open(&dir, LogIndex(9), 0), Err(StoreError::Sqlite(_))));
+}
+
+/// What could not be read when the log was applied is remembered as missing, until a record is mended.
+#[test]
+fn what_was_unreadable_is_remembered_until_it_is_mended() {
+    let (_folder, dir) = data();
+    let mut feed = Feed::at(Views::open(&dir, LogIndex(9), 0).unwrap());
+    feed.apply(at(1, 1), 1, Change::Unreadable(at(1, 1)));
+    feed.views.close().unwrap();
+    let views = Views::open(&dir, LogIndex(9), 0).unwrap();
+    assert_eq!((views.made_anew(), views.snapshot(0, 100).unwrap().unreadable), (None, vec![at(1, 1)]));
+    views.close().unwrap();
+    let views = Views::open(&dir, LogIndex(9), 1).unwrap();
+    assert_eq!(views.made_anew(), Some("a damaged record of the log was mended since"));
+    assert_eq!(views.snapshot(0, 100).unwrap().unreadable, vec![]);
+    views.close().unwrap();
+    assert_eq!(Views::open(&dir, LogIndex(9), 1).unwrap().made_anew(), None);
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lastword_marks::{Bug, planted};
 use lastword_protocol::answer::{Done, Message};
 use lastword_protocol::event::CloseReason;
 use lastword_protocol::line::Reply;
@@ -17,8 +18,9 @@ use crate::event::{Event, LogoutReason};
 
 /// How often a deed is tried again that a replica refused for now.
 const RETRIES: u32 = 5;
-/// How often a message that was acknowledged before is given to a replica that does not know its receiver.
-const KEPT_RETRIES: u32 = 20;
+/// For how long, in all, a replica is given messages that were acknowledged before and whose receivers it does
+/// not know: what comes after them waits as long.
+const KEPT_PATIENCE: Duration = Duration::from_secs(10);
 /// After how long a message that holds up all others is tried again.
 const HOLD_UP: Duration = Duration::from_millis(500);
 
@@ -121,6 +123,9 @@ impl Machine {
                 self.seen = Some(message.seen.clone());
                 connection.inbox.push(number, message.pos.clone());
                 self.outputs.push_back(Output::Event { number, event: Event::Message(message) });
+                if planted(Bug::ConfirmsUnseen) {
+                    self.stream.on_shown(number);
+                }
             }
         }
     }
@@ -136,6 +141,7 @@ impl Machine {
     fn on_deed_done(&mut self, r: usize, number: u64, done: Done) {
         if let Done::Send(sent) = &done {
             self.seen = Some(sent.seen.clone());
+            self.deeds.note_receiver(number);
             let command = self.settle(r, number, &done);
             return self.done(command, Ok(done));
         }
@@ -165,7 +171,9 @@ impl Machine {
     fn settle(&mut self, r: usize, number: u64, done: &Done) -> Option<CommandId> {
         let to_account = if let Done::Send(sent) = done { Some(sent.to_account.clone()) } else { None };
         match copies(done) {
-            Some((stored, of)) if stored < of => return self.deeds.keep(number, r, to_account),
+            Some((stored, of)) if stored < of && !planted(Bug::ForgetsLonely) => {
+                return self.deeds.keep(number, r, to_account);
+            }
             Some(_) => self.deeds.cover(r),
             None => {}
         }
@@ -173,7 +181,8 @@ impl Machine {
     }
 
     fn on_deed_refused(&mut self, r: usize, number: u64, refusal: Refusal) {
-        let has_session = self.has_session();
+        let (has_session, has_any_session) = (self.has_session(), self.session.is_some());
+        let may_hold_up = self.held_up_since.is_none_or(|since| self.now < since + KEPT_PATIENCE);
         let Some(deed) = self.deeds.deed(number) else { return };
         match refusal.code {
             // Another replica may have room, or be able to.
@@ -188,14 +197,18 @@ impl Machine {
                 }
             }
             // One that was emptied, and has not caught up yet, may not know the receiver.
-            Code::NoSuchUser if deed.command.is_none() && deed.retries < KEPT_RETRIES => {
+            Code::NoSuchUser if deed.command.is_none() && may_hold_up => {
+                self.held_up_since = self.held_up_since.or(Some(self.now));
                 return self.deeds.wait(number, self.now + HOLD_UP);
             }
             Code::TooMany if deed.retries < RETRIES || deed.command.is_none() => {
                 return self.deeds.wait(number, self.now + retry_after(refusal.retry_ms));
             }
             // It was carried out by a replica that is gone, and the news came here before us.
-            Code::NotLoggedIn | Code::NoSuchUser | Code::WrongLogin if is_ending(deed) && deed.sent_before => {
+            // (Without a session it says nothing of the account.)
+            Code::NotLoggedIn | Code::NoSuchUser | Code::WrongLogin
+                if is_ending(deed) && deed.sent_before && has_any_session =>
+            {
                 self.deed_was_done(number);
                 return self.end_session(None);
             }

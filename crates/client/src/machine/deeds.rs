@@ -10,9 +10,12 @@
 //! 2. A deed that changes the session ([`is_barrier`]) is sent when nothing is in flight, and nothing
 //!    is sent while it is in flight: logins are not answered in order.
 //! 3. A deed that waits for its time holds up all after it. Sends never overtake one another.
+//! 4. A replica that has not caught up may refuse a message for want of its receiver, and learn of him before
+//!    the next one. So the first message to somebody goes alone, until it is clear that the leader knows him.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use lastword_marks::{Bug, planted};
 use lastword_protocol::Op;
 use lastword_protocol::request::Receiver;
 
@@ -55,6 +58,10 @@ pub(super) struct Deeds {
     in_flight: usize,
     unanswered: usize,
     barrier: Option<u64>,
+    /// Messages in flight of whose receivers it is not clear that the leader knows them.
+    probing: BTreeSet<u64>,
+    /// Receivers that the leader has taken a message for.
+    known_here: BTreeSet<String>,
     /// By replica: which deeds are [`State::Uncovered`].
     uncovered: Vec<BTreeSet<u64>>,
     uncovered_most: usize,
@@ -72,6 +79,25 @@ pub(super) fn is_slow(op: &Op) -> bool {
     matches!(op, Op::Create { .. } | Op::Login { .. } | Op::Password { .. })
 }
 
+/// How many receivers are remembered that a leader knows. Beyond, it is asked anew.
+const KNOWN_MOST: usize = 10_000;
+
+/// To whom a message goes.
+fn receiver(op: &Op) -> Option<&Receiver> {
+    match op {
+        Op::Send { to, .. } => Some(to),
+        _ => None,
+    }
+}
+
+/// The same as a text: no name has a `#`.
+fn address(to: &Receiver) -> String {
+    match to {
+        Receiver::Account(account) => format!("#{account}"),
+        Receiver::Name(name) => name.to_ascii_lowercase(),
+    }
+}
+
 impl Deeds {
     pub fn new(replicas: usize, uncovered_most: usize) -> Self {
         Self {
@@ -81,6 +107,8 @@ impl Deeds {
             in_flight: 0,
             unanswered: 0,
             barrier: None,
+            probing: BTreeSet::new(),
+            known_here: BTreeSet::new(),
             uncovered: vec![BTreeSet::new(); replicas],
             uncovered_most,
             deadlines: VecDeque::new(),
@@ -118,7 +146,30 @@ impl Deeds {
         let number = self.first_waiting()?;
         let deed = &self.list[&number];
         let due = matches!(deed.state, State::Waiting(at) if at <= now);
-        (due && !(is_barrier(&deed.op) && self.in_flight > 0)).then_some(number)
+        (due && !(is_barrier(&deed.op) && self.in_flight > 0) && !self.waits_for_probe(&deed.op)).then_some(number)
+    }
+
+    /// Whether this is a message to somebody whom the leader may not know, as far as one under way will tell.
+    fn waits_for_probe(&self, op: &Op) -> bool {
+        let Op::Send { to, .. } = op else { return false };
+        let is_it = |probed: &Receiver| match (probed, to) {
+            // Whoever that is.
+            (Receiver::Account(_), Receiver::Name(_)) => true,
+            (probed, to) => address(probed) == address(to),
+        };
+        self.probing.iter().filter_map(|number| receiver(&self.list.get(number)?.op)).any(is_it)
+    }
+
+    /// The leader has taken a message: it knows the receiver.
+    pub fn note_receiver(&mut self, number: u64) {
+        if self.probing.contains(&number)
+            && let Some(to) = self.list.get(&number).and_then(|deed| receiver(&deed.op))
+        {
+            if self.known_here.len() >= KNOWN_MOST {
+                self.known_here.clear();
+            }
+            self.known_here.insert(address(to));
+        }
     }
 
     fn first_waiting(&mut self) -> Option<u64> {
@@ -147,10 +198,20 @@ impl Deeds {
         deed.sent = true;
         self.in_flight += 1;
         self.cursor = number + 1;
+        if receiver(&deed.op).is_some_and(|to| !self.known_here.contains(&address(to))) {
+            self.probing.insert(number);
+        }
         if is_barrier(&deed.op) {
             self.barrier = Some(number);
         }
-        Some(deed.op.clone())
+        let mut op = deed.op.clone();
+        if planted(Bug::NewKeyOnResend)
+            && deed.sent_before
+            && let Op::Send { key, .. } = &mut op
+        {
+            *key = lastword_protocol::Uuid::from_u128(key.as_u128() ^ 1);
+        }
+        Some(op)
     }
 
     /// Puts a deed that was refused for now back into the list.
@@ -191,6 +252,7 @@ impl Deeds {
 
     /// A deed leaves its state.
     fn leave(&mut self, number: u64) {
+        self.probing.remove(&number);
         match self.list.get(&number).map(|deed| deed.state) {
             Some(State::Sent) => self.in_flight -= 1,
             Some(State::Uncovered(by)) => {
@@ -238,6 +300,13 @@ impl Deeds {
             deed.sent_before |= deed.state == State::Sent;
         }
         self.take_back();
+        if planted(Bug::ResendsLast) {
+            let kept: Vec<u64> = self.list.keys().copied().filter(|&number| self.is_kept(number)).collect();
+            for number in kept {
+                self.list.remove(&number).and_then(|deed| self.list.insert(self.next, deed));
+                self.next += 1;
+            }
+        }
     }
 
     /// What was sent to the leader was not taken in, for want of a login: it is to be sent again.
@@ -254,6 +323,8 @@ impl Deeds {
             }
         }
         (self.cursor, self.in_flight, self.barrier) = (0, 0, None);
+        self.probing.clear();
+        self.known_here.clear();
     }
 
     /// The `create` of this session, if it was answered and not every disk had it.

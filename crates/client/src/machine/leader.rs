@@ -11,6 +11,7 @@ use super::config::Config;
 use super::io::Time;
 use super::link::{Link, Login, What};
 use crate::event::Event;
+use lastword_marks::{Bug, planted};
 use lastword_protocol::Op;
 
 /// When at the start nobody has answered by then, the caller is told that nobody answers.
@@ -94,6 +95,13 @@ impl Machine {
             leadership.alone = false;
             self.tell(Event::Moved { from, to });
         }
+        if !moved
+            && planted(Bug::ForgetsToListen)
+            && let Some(session) = &mut self.session
+        {
+            session.listening = false;
+        }
+        self.held_up_since = None;
         self.deeds.restart();
         self.log_in_leader(r);
         // A leader is asked more often whether it is there than it was asked as a follower.

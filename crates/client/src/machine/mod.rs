@@ -63,6 +63,8 @@ pub struct Machine {
     stream: Stream,
     /// The latest `seen` token that any replica gave.
     seen: Option<String>,
+    /// Since when the leader does not know somebody to whom a message was acknowledged before.
+    held_up_since: Option<Time>,
     next_request: u64,
     next_epoch: u64,
     outputs: VecDeque<Output>,
@@ -79,6 +81,7 @@ impl Machine {
             deeds: Deeds::new(addresses.len(), config.uncovered_most),
             stream: Stream::new(config.remembered_most, config.events_most),
             seen: None,
+            held_up_since: None,
             next_request: 1,
             next_epoch: 1,
             outputs: VecDeque::new(),

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use lastword_marks::{Bug, planted};
 use lastword_protocol::answer::{Done, LoggedIn, Stored};
 use lastword_protocol::{Code, Op, Refusal};
 
@@ -104,7 +105,8 @@ impl Machine {
 
     fn resume_op(&self) -> Option<Op> {
         let token = self.session.as_ref()?.token.clone();
-        Some(Op::Resume { token, seen: self.seen.clone() })
+        let seen = self.seen.clone().filter(|_| !planted(Bug::KeepsSeenToItself));
+        Some(Op::Resume { token, seen })
     }
 
     /// Logs the leader in, and listens; what follows may follow at once.

@@ -285,7 +285,7 @@ impl World {
                 let found = self.nodes[node].views.query(&query);
                 self.at(Duration::ZERO, back(Input::Found(job, found)));
             }
-            Output::Repair(_) => {}
+            Output::Repair { .. } | Output::StartAnew => {}
             Output::Alone(alone) => self.nodes[node].alone = alone,
             Output::Hash(job, password) => {
                 self.number += 1;

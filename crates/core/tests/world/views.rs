@@ -21,7 +21,7 @@ struct Kept {
 impl Views {
     pub fn apply(&mut self, applied: Applied) {
         match applied.change {
-            Change::None | Change::Account(_) => {}
+            Change::None | Change::Unreadable(_) | Change::Account(_) => {}
             Change::Message(fact) => {
                 let Body::Message(message) = &fact.body else { panic!("not a message") };
                 let same = |kept: &&mut Kept| (kept.record.author, kept.record.key) == (fact.author, fact.key);

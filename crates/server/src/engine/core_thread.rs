@@ -131,7 +131,8 @@ impl CoreThread {
             }
             match output {
                 Output::Store(_, facts) => self.log(ToLog::Append(facts)),
-                Output::Repair(fact) => self.log(ToLog::Repair(fact)),
+                Output::Repair { fact, anew } => self.log(ToLog::Repair { fact, anew }),
+                Output::StartAnew => self.engine.start_anew(),
                 Output::Alone(alone) => self.log(ToLog::Alone(alone)),
                 Output::Apply(applied) => {
                     self.views_behind.fetch_add(applied.len() as u64, Ordering::Relaxed);

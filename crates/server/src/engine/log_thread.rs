@@ -25,7 +25,7 @@ const VIEWS_BEHIND: u64 = 500_000;
 /// What the log's thread is asked to do.
 pub(crate) enum ToLog {
     Append(Vec<Arc<Fact>>),
-    Repair(Arc<Fact>),
+    Repair { fact: Arc<Fact>, anew: bool },
     Alone(bool),
 }
 
@@ -37,6 +37,8 @@ pub(super) struct LogThread {
     pub(super) views_behind: Arc<AtomicU64>,
     /// What is to be kept about being the only one up, until that has worked.
     pub(super) alone: Option<bool>,
+    /// What is to stand in damaged records, until that has worked.
+    pub(super) repairs: Vec<(Arc<Fact>, bool)>,
 }
 
 impl LogThread {
@@ -70,19 +72,42 @@ impl LogThread {
         while let Some(next) = job {
             match next {
                 ToLog::Append(facts) => batch.extend(facts),
-                ToLog::Repair(fact) => drop(self.log.repair(&fact)?),
+                ToLog::Repair { fact, anew } => self.repairs.push((fact, anew)),
                 ToLog::Alone(alone) => self.alone = Some(alone),
             }
             job = if batch.len() < BATCH { jobs.try_recv().ok() } else { None };
         }
+        self.repair()?;
         // On a full disk this is tried again: a mark that is not true any more would hide that this
         // replica may be behind at its next start.
-        if let Some(alone) = self.alone
-            && self.log.set_alone(alone).is_ok()
-        {
-            self.alone = None;
+        if let Some(alone) = self.alone {
+            match self.log.set_alone(alone) {
+                Ok(()) => self.alone = None,
+                Err(AppendError::Full) => {}
+                Err(failed @ AppendError::Failed(_)) => return Err(self.fail(failed)),
+            }
         }
         Ok(Some(batch))
+    }
+
+    /// Writes what is to stand in damaged records. On a full disk this is tried again.
+    fn repair(&mut self) -> Result<(), ServerError> {
+        while let Some((fact, anew)) = self.repairs.last() {
+            match self.log.repair(fact, *anew) {
+                Ok(_) => {}
+                Err(AppendError::Full) => return Ok(()),
+                Err(failed @ AppendError::Failed(_)) => return Err(self.fail(failed)),
+            }
+            self.engine.give_blocking(ToCore::Input(Input::Repaired(fact.position)));
+            self.repairs.pop();
+        }
+        Ok(())
+    }
+
+    fn fail(&self, failed: AppendError) -> ServerError {
+        self.engine.fail();
+        tracing::error!("{failed}");
+        failed.into()
     }
 
     fn append(&mut self, batch: &[Arc<Fact>], room: &mut bool) -> Result<(), ServerError> {
@@ -102,11 +127,7 @@ impl LogThread {
                         return Err(AppendError::Full.into());
                     }
                 }
-                Err(failed @ AppendError::Failed(_)) => {
-                    self.engine.fail();
-                    tracing::error!("{failed}");
-                    return Err(failed.into());
-                }
+                Err(failed @ AppendError::Failed(_)) => return Err(self.fail(failed)),
             }
         }
     }

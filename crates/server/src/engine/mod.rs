@@ -53,6 +53,8 @@ pub struct Engine {
     pub(crate) open: watch::Sender<bool>,
     /// A disk has failed: nothing may be told to anybody any more.
     failed: Arc<AtomicBool>,
+    /// The server is to start once more, on views made anew.
+    anew: Arc<AtomicBool>,
 }
 
 impl Engine {
@@ -86,6 +88,16 @@ impl Engine {
         self.open.send_replace(false);
     }
 
+    /// The server ends, and starts once more, on views made anew.
+    pub(crate) fn start_anew(&self) {
+        self.anew.store(true, Ordering::SeqCst);
+        self.open.send_replace(false);
+    }
+
+    pub(crate) fn starts_anew(&self) -> bool {
+        self.anew.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::SeqCst)
     }
@@ -112,6 +124,7 @@ impl Running {
             ids: Arc::new(AtomicU64::new(1)),
             open: watch::Sender::new(true),
             failed: Arc::new(AtomicBool::new(false)),
+            anew: Arc::new(AtomicBool::new(false)),
         };
         // These two are bounded by what the core lets be under way: it refuses requests beyond that.
         let (to_log, log_jobs) = std::sync::mpsc::channel();
@@ -126,6 +139,7 @@ impl Running {
             free_bytes_min: options.free_bytes_min,
             views_behind: behind.clone(),
             alone: None,
+            repairs: Vec::new(),
         };
         let log = spawn("log", move || log_thread.run(&log_jobs))?;
         let views_thread = views_thread::ViewsThread { views, reader, engine: engine.clone(), behind: behind.clone() };
@@ -144,7 +158,7 @@ impl Running {
     ///
     /// # Errors
     /// What made the server end, if it was a disk.
-    pub async fn stop(self, _served: ()) -> Result<(), ServerError> {
+    pub async fn stop(self) -> Result<(), ServerError> {
         let stopped = tokio::time::timeout(Duration::from_secs(5), self.engine.give(ToCore::Stop)).await;
         drop(self.engine);
         if stopped.is_err() {

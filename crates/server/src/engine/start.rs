@@ -67,7 +67,7 @@ pub fn open(data: &Path, group: &Group, settings: Settings) -> Result<Opened, Se
     let dir = DataDir::open(data)?;
     let log = Log::open(&dir)?;
     let reader = LogReader::open(&dir)?;
-    let mut views = Views::open(&dir, log.end())?;
+    let mut views = Views::open(&dir, log.end(), log.mended())?;
     if let Some(why) = views.made_anew().filter(|_| log.end().0 > 0) {
         tracing::info!("views.db is made anew from {} facts: {why}", log.end().0);
     }

@@ -1,17 +1,32 @@
 //! Each message that was acknowledged, to an account that lives, is shown in the end.
 
-use lastword_facts::{AccountId, Key};
+use lastword_facts::views::{Found, Query};
 
-use crate::person::Stage;
+use crate::node::Node;
+use crate::person::{Person, Stage};
 use crate::world::World;
 
+/// What reached a person who confirms it waits for nobody any more. (A disk that forgets may forget that, too.)
+fn still_waiting(world: &World, person: &Person) -> Option<String> {
+    if person.stage != Stage::Chatting || person.never_confirms || world.plan.forgets() {
+        return None;
+    }
+    let account = person.account_id()?;
+    let count = |node: &Node| match node.views.query(&Query::PendingCount(account)) {
+        Found::Count(count) => count,
+        _ => 0,
+    };
+    let node = world.nodes.iter().position(|node| node.is_up() && count(node) > 0)?;
+    let count = count(&world.nodes[node]);
+    Some(format!("{count} messages to p{} still wait on n{node}", person.number))
+}
+
 pub(super) fn check(world: &World) -> Vec<String> {
-    let mut missing = Vec::new();
+    let mut missing: Vec<String> = world.people.iter().filter_map(|person| still_waiting(world, person)).collect();
     for person in &world.people {
         if let Some((_, deed)) = person.waiting.values().next() {
             missing.push(format!("p{} still waits for {deed:?}", person.number));
         }
-        let Some(author) = person.account.as_deref().and_then(AccountId::parse) else { continue };
         if person.stage == Stage::LoggedOut && !world.account_is_gone(person.number) {
             missing.push(format!("p{} was logged out, and can't log in again", person.number));
         }
@@ -20,11 +35,14 @@ pub(super) fn check(world: &World) -> Vec<String> {
         }
         for (number, sent) in person.sent.iter().enumerate().filter(|(_, sent)| sent.acknowledged.is_some()) {
             let receiver = &world.people[sent.to];
-            let positions = world.positions.get(&(author, Key(sent.key.as_u128())));
-            let gone = positions.into_iter().flatten().any(|position| world.gone.contains(position));
+            let gone = world.is_gone(person.number, number);
             let shown = receiver.shown.iter().any(|shown| (shown.from, shown.number) == (person.number, number));
             if receiver.stage == Stage::Chatting && !shown && !gone {
-                missing.push(format!("p{}'s message {number} was not shown to p{}", person.number, receiver.number));
+                let copies = world.copies_of(person.number, number);
+                missing.push(format!(
+                    "p{}'s message {number} ({copies:?}) was not shown to p{}",
+                    person.number, receiver.number
+                ));
             }
         }
     }

@@ -1,41 +1,68 @@
-//! Names have one owner among replicas that are connected; a deleted account never comes back.
+//! Names have one owner among replicas that are connected, also through a third; who got one keeps it,
+//! unless something came between the replicas.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
+use lastword_core::Mono;
+use lastword_facts::ids::{AccountId, Position};
+use lastword_facts::{Body, Fact};
+
+use crate::network::pair;
 use crate::person::Stage;
 use crate::world::World;
 
+/// A claim is made so long after its replica was last at odds with another one.
+const MARGIN: Duration = Duration::from_millis(500);
+
 pub(super) fn check(world: &World) -> Vec<String> {
     let mut wrong = Vec::new();
-    let mut owners: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for person in world.people.iter().filter(|person| person.account.is_some() && person.stage == Stage::Chatting) {
-        owners.entry(person.name.to_ascii_lowercase()).or_default().push(person.number);
-    }
-    let faults = &world.plan.faults;
-    // A replica that loses its disk, or was down, forgets what it has promised to nobody.
-    let calm = !world.plan.splits() && faults.iter().all(|fault| !format!("{fault:?}").contains("Crash"));
-    for (name, owners) in owners.iter().filter(|(_, owners)| owners.len() > 1) {
-        let disks = faults.iter().any(|fault| {
-            use crate::plan::Fault::{FailedSync, Restore, Wipe};
-            [Wipe, Restore, FailedSync].contains(fault)
-        });
-        if calm && !disks {
-            wrong.push(format!("{name} was given to {owners:?}, and nothing had come between the replicas"));
+    let Some(core) = world.nodes.iter().find_map(|node| node.core.as_ref()) else { return wrong };
+    let accounts: Vec<(AccountId, String)> = core.accounts().map(|(id, name, _)| (id, name.to_string())).collect();
+    for (id, called) in &accounts {
+        let Some((name, _)) = called.split_once('~') else { continue };
+        let person = world.people.iter().find(|person| person.account_id() == Some(*id));
+        let Some(person) = person.filter(|person| person.stage == Stage::Chatting) else { continue };
+        let owner = accounts.iter().find(|(_, other)| other.eq_ignore_ascii_case(name));
+        let Some((owner, _)) = owner else { continue };
+        if world.account_is_gone(person.number) {
+            continue;
         }
-    }
-    // A disk that was taken away makes a replica forget what it knew: then his client may be wrong.
-    use crate::plan::Fault::{Restore, Wipe};
-    let forgets = faults.iter().any(|fault| [Wipe, Restore].contains(fault));
-    let deleted = world.people.iter().filter(|person| person.stage == Stage::Gone);
-    let deleted = deleted.filter(|person| person.deletion_told || !forgets);
-    for person in deleted.filter(|person| !world.account_is_gone(person.number)) {
-        let id = person.account.as_deref().and_then(lastword_facts::AccountId::parse);
-        for (n, node) in world.nodes.iter().enumerate() {
-            let lives = node.core.as_ref().is_some_and(|core| core.accounts().any(|(account, ..)| Some(account) == id));
-            if lives {
-                wrong.push(format!("p{} has deleted the account, and it lives on n{n}", person.number));
-            }
+        if let Some(through) = were_connected(world, *id, *owner) {
+            wrong.push(format!(
+                "p{} got {name} and lost it to {owner:?}, and nothing had come between their replicas and n{through}",
+                person.number
+            ));
         }
     }
     wrong
+}
+
+/// Whether the two replicas that gave a name away were connected all the while; and through whom.
+fn were_connected(world: &World, told: AccountId, owner: AccountId) -> Option<usize> {
+    let &(_, here, decided) = world.created.iter().find(|(account, ..)| *account == told)?;
+    let (_, made) = claim_of(world, told, Some(here))?;
+    let (there, their_made) = claim_of(world, owner, None)?;
+    let their_confirm = confirm_of(world, owner)?;
+    let from = Mono(made.min(their_made).0.saturating_sub(MARGIN));
+    let to = decided.max(their_confirm);
+    let calm = |one: usize, other: usize| world.network.was_calm(pair(one, other), from, to);
+    let through = |third: &usize| calm(here, *third) && calm(*third, there) && calm(*third, *third);
+    (0..world.nodes.len()).find(|third| calm(here, here) && calm(there, there) && through(third))
+}
+
+/// Where and when an account's earliest claim was made (at this replica, if one is asked for).
+fn claim_of(world: &World, account: AccountId, at: Option<usize>) -> Option<(usize, Mono)> {
+    let is_claim = |fact: &Fact| fact.author == account && matches!(fact.body, Body::Claim(_));
+    let claims = world.facts.values().filter(|fact| is_claim(fact)).filter_map(|fact| made(world, fact.position));
+    claims.filter(|(node, _)| at.is_none_or(|at| at == *node)).min_by_key(|(_, when)| *when)
+}
+
+fn confirm_of(world: &World, account: AccountId) -> Option<Mono> {
+    let is_confirm = |fact: &Fact| fact.author == account && matches!(fact.body, Body::Confirm(_));
+    let confirms = world.facts.values().filter(|fact| is_confirm(fact));
+    confirms.filter_map(|fact| Some(made(world, fact.position)?.1)).min()
+}
+
+fn made(world: &World, position: Position) -> Option<(usize, Mono)> {
+    world.made.get(&position).copied()
 }

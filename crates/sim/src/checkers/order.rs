@@ -14,13 +14,19 @@ use crate::world::World;
 pub(super) fn check(world: &World) -> Vec<String> {
     let mut wrong = Vec::new();
     for person in &world.people {
-        let mut last: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+        let mut last: BTreeMap<(u64, usize, usize), usize> = BTreeMap::new();
+        let mut seen = BTreeMap::new();
         for shown in &person.shown {
+            // A client that was started anew can't know what its user has seen.
+            let again = seen.insert((shown.from, shown.number), shown.life).is_some_and(|life| life != shown.life);
             let author = &world.people[shown.from];
+            if again || world.is_hurt(shown.from, shown.number) {
+                continue;
+            }
             if author.sent[shown.number].given_up || world.is_gone(shown.from, shown.number) {
                 continue;
             }
-            if let Some(before) = last.insert((shown.from, author.sent[shown.number].session), shown.number)
+            if let Some(before) = last.insert((shown.life, shown.from, author.sent[shown.number].session), shown.number)
                 && before > shown.number
             {
                 wrong.push(format!(
@@ -47,7 +53,7 @@ fn check_history(world: &World, one: usize, other: usize) -> Vec<String> {
     let account = |person: usize| world.people[person].account.as_deref().and_then(AccountId::parse);
     let (Some(first), Some(second)) = (account(one), account(other)) else { return Vec::new() };
     let query = Query::History { one: first, other: second, before: None, limit: u32::MAX };
-    let Found::Messages { messages, .. } = world.nodes[0].views.query(&query) else { return Vec::new() };
+    let Found::Messages { messages, .. } = world.nodes[world.first_up()].views.query(&query) else { return Vec::new() };
     let mut place: BTreeMap<(usize, usize), usize> = BTreeMap::new();
     for (n, message) in messages.iter().rev().enumerate() {
         let author = if message.author == first { one } else { other };

@@ -3,38 +3,64 @@
 mod disks;
 mod people;
 mod replicas;
+mod strange;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lastword_client::machine::{Epoch, Input as ClientInput, Output as ClientOutput, ReplicaIndex, Time};
-use lastword_core::io::{Answer, ConnectionId, LinkId, Output, ReplicaId, Tag};
+use lastword_core::io::{Answer, ConnectionId, Event as CoreEvent, LinkId, Output, ReplicaId, Report, Tag};
 use lastword_core::{Config, Core, Input, Mono, PeerMessage, Settings};
-use lastword_facts::ids::{Incarnation, LogIndex, Position};
+use lastword_facts::ids::{Incarnation, LogIndex, Position, Stamp};
 use lastword_facts::token::SessionToken;
-use lastword_facts::views::{Found, Query, Snapshot};
-use lastword_facts::{AccountId, Body, Fact, Key};
+use lastword_facts::views::Query;
+use lastword_facts::{AccountId, Body, Fact, Key, VersionVector};
+use lastword_marks::{Bug, planted};
 use lastword_protocol::event::Event as WireEvent;
 use lastword_protocol::{Op, Request, RequestId, ServerLine, Uuid};
 use lastword_server::wire::{self, Shape, Wire};
 use lastword_server::{Address, Group, Options};
 
 use crate::chance::Chance;
-use crate::network::{Network, Place};
+use crate::checkers;
+use crate::disk::Survives;
+use crate::network::{Network, Place, pair};
 use crate::node::Node;
 use crate::person::{Deed, Person, SentMessage, Stage};
 use crate::plan::Plan;
 
+/// Between two looks at what each log covers.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
 /// A client's connection, as its replica sees it.
-struct Connection {
-    node: usize,
-    person: usize,
+pub(crate) struct Connection {
+    pub(crate) node: usize,
+    pub(crate) person: usize,
+    client: u64,
     replica: ReplicaIndex,
     epoch: Epoch,
-    unanswered: BTreeMap<Tag, (RequestId, Shape)>,
+    pub(crate) unanswered: BTreeMap<Tag, Asked>,
     last_tag: u64,
+    /// The latest token that it was given of what its replica has seen.
+    pub(crate) seen: Stamp,
+    /// Messages that were answered on fewer than all.
+    pub(crate) uncovered: Vec<Key>,
+    /// The place in the log of the last message that it was sent, since it last asked to listen.
+    pub(crate) shown_upto: LogIndex,
+}
+
+/// A request that is not answered.
+pub(crate) struct Asked {
+    id: RequestId,
+    shape: Shape,
+    pub(crate) at: Mono,
+    pub(crate) what: &'static str,
+    /// A create is under way on the connection: what comes after that waits for it.
+    pub(crate) after_create: bool,
+    /// To whom a message is to go.
+    pub(crate) to: Option<AccountId>,
 }
 
 pub(crate) enum Happening {
@@ -54,6 +80,8 @@ pub(crate) enum Happening {
     },
     DialNode {
         person: usize,
+        /// Of the client that this belongs to.
+        client: u64,
         replica: ReplicaIndex,
         epoch: Epoch,
     },
@@ -66,16 +94,22 @@ pub(crate) enum Happening {
     },
     Connected {
         person: usize,
+        /// Of the client that this belongs to.
+        client: u64,
         replica: ReplicaIndex,
         epoch: Epoch,
     },
     Lost {
         person: usize,
+        /// Of the client that this belongs to.
+        client: u64,
         replica: ReplicaIndex,
         epoch: Epoch,
     },
     Said {
         person: usize,
+        /// Of the client that this belongs to.
+        client: u64,
         replica: ReplicaIndex,
         epoch: Epoch,
         line: Vec<u8>,
@@ -83,11 +117,35 @@ pub(crate) enum Happening {
     Deed {
         person: usize,
     },
+    /// A person looks at what his client has shown him.
+    Look {
+        person: usize,
+        life: u64,
+        upto: lastword_client::machine::EventNumber,
+    },
     /// Trouble.
     Fault,
     Start {
         node: usize,
     },
+    Crash {
+        node: usize,
+    },
+    Die {
+        node: usize,
+        life: u64,
+    },
+    Flap {
+        one: usize,
+        other: usize,
+        until: Mono,
+    },
+    /// A fact of a newer version comes to a replica.
+    Strange {
+        node: usize,
+    },
+    /// What each log covers is noted.
+    Sample,
     Wake {
         node: usize,
     },
@@ -106,16 +164,34 @@ pub(crate) struct World {
     pub(crate) nodes: Vec<Node>,
     pub(crate) people: Vec<Person>,
     pub(crate) network: Network,
-    connections: BTreeMap<ConnectionId, Connection>,
+    pub(crate) connections: BTreeMap<ConnectionId, Connection>,
     pub(crate) trouble_until: Mono,
+    /// Until when people write.
+    pub(crate) load_until: Mono,
+    pub(crate) healed: bool,
     /// Everything that was ever handed to a disk, by position: never two facts at one.
-    facts: BTreeMap<Position, Arc<Fact>>,
+    pub(crate) facts: BTreeMap<Position, Arc<Fact>>,
+    /// By which replica, and when, a fact was handed to a disk first.
+    pub(crate) made: BTreeMap<Position, (usize, Mono)>,
     /// By identity: the positions, of messages.
     pub(crate) positions: BTreeMap<(AccountId, Key), Vec<Position>>,
+    /// What an answer rested on where it was made.
+    pub(crate) rests_on: BTreeMap<Position, Position>,
+    pub(crate) deletions: BTreeMap<AccountId, Vec<Position>>,
+    /// Who was told that an account is made: which, where and when.
+    pub(crate) created: Vec<(AccountId, usize, Mono)>,
     /// Positions that went with the last disk that had them, by no fault of the replicas.
-    pub(crate) gone: std::collections::BTreeSet<Position>,
-    /// Positions that were on a disk, by node.
-    ever: std::collections::BTreeSet<(usize, Position)>,
+    pub(crate) gone: BTreeSet<Position>,
+    /// Positions that were on a disk, by node, and since when.
+    pub(crate) synced: BTreeMap<(usize, Position), Mono>,
+    /// Positions that were on a disk that was emptied, or replaced by an older copy.
+    pub(crate) taken: BTreeSet<Position>,
+    /// Positions whose record was damaged on some disk.
+    pub(crate) hurt: BTreeSet<Position>,
+    /// Positions that were filled with a lost fact.
+    pub(crate) lost: BTreeSet<Position>,
+    /// For a planted bug: what each replica has ever confirmed.
+    confirmed: Vec<VersionVector>,
     pub(crate) violations: Vec<String>,
     pub(crate) events: u64,
     trace: Option<String>,
@@ -140,6 +216,8 @@ impl World {
         let mut world = Self {
             now: Mono(Duration::from_secs(1)),
             trouble_until: Mono(Duration::from_millis(2_000 + plan.trouble_ms)),
+            load_until: Mono(Duration::from_millis(2_000 + plan.trouble_ms + plan.steady_ms)),
+            healed: false,
             plan,
             chance,
             queue: BTreeMap::new(),
@@ -149,23 +227,44 @@ impl World {
             network: Network::default(),
             connections: BTreeMap::new(),
             facts: BTreeMap::new(),
+            made: BTreeMap::new(),
             positions: BTreeMap::new(),
-            gone: Default::default(),
-            ever: Default::default(),
+            rests_on: BTreeMap::new(),
+            deletions: BTreeMap::new(),
+            created: Vec::new(),
+            gone: BTreeSet::new(),
+            synced: BTreeMap::new(),
+            taken: BTreeSet::new(),
+            hurt: BTreeSet::new(),
+            lost: BTreeSet::new(),
+            confirmed: Vec::new(),
             violations: Vec::new(),
             events: 0,
             trace: tracing.then(String::new),
             trace_hash: 0,
             counts: BTreeMap::new(),
         };
+        if let Some((one, other)) = world.plan.apart {
+            world.network.refused.insert(pair(one, other), world.trouble_until);
+        }
+        if world.plan.slow_third {
+            (world.nodes[2].slow_until, world.nodes[2].slow_us) = (world.trouble_until, 3_000_000);
+        }
+        for node in 0..world.nodes.len() {
+            let skew = world.chance.below(20_000_000) as i64 - 10_000_000;
+            world.nodes[node].clock.jump(if world.plan.skewed { skew } else { 0 });
+        }
+        world.confirmed = vec![VersionVector::new(); world.nodes.len()];
         for node in 0..world.nodes.len() {
             world.start(node);
+            world.after(Duration::from_secs(2), Happening::Strange { node });
         }
         for number in 0..world.plan.people {
             world.meet(number);
         }
         let first = world.chance.ms(1..2 * world.plan.fault_every_ms);
         world.after(Duration::from_secs(1) + first, Happening::Fault);
+        world.after(LOOK_EVERY, Happening::Sample);
         world
     }
 
@@ -175,16 +274,21 @@ impl World {
             let other = self.chance.below(n as u64 + 1) as usize;
             order.swap(n, other);
         }
-        let name = if self.plan.crowded_names { "Sam".to_owned() } else { format!("person{number}") };
+        // Where names are crowded, three people come at the same moment and want the same name.
+        let crowd = (number / 3) as u64;
+        let name = if self.plan.crowded_names { format!("Sam{crowd}") } else { format!("person{number}") };
         let key = self.draw_key(0);
         let mut person = Person::new(number, order, name, key);
         person.never_confirms = self.chance.per_mille(50);
+        person.slow = self.chance.per_mille(200);
         if self.chance.per_mille(200) {
             person.clock_offset_ms = self.chance.below(2_000_000_000_000) as i64 - 1_000_000_000_000;
         }
         self.people.push(person);
         self.client(number, ClientInput::Timer);
-        let wait = self.chance.ms(0..500);
+        let together = Duration::from_micros(self.chance.below(2 * self.plan.hop_us));
+        let comes = Duration::from_millis(1000 + crowd * self.plan.trouble_ms / 3) + together;
+        let wait = if self.plan.crowded_names { comes } else { self.chance.ms(0..500) };
         self.after(wait, Happening::Deed { person: number });
     }
 
@@ -241,14 +345,17 @@ impl World {
 
     pub(crate) fn run_until(&mut self, end: Mono) {
         while self.step(end) && self.violations.is_empty() {}
-        self.now = self.now.max(end);
+        if self.violations.is_empty() {
+            self.now = self.now.max(end);
+        }
     }
 
     fn step(&mut self, end: Mono) -> bool {
         let awake = self.nodes.iter().enumerate().filter(|(_, node)| !node.frozen && node.is_up());
         let node = awake.filter_map(|(n, node)| Some((node.wake?, n))).min();
         let people = self.people.iter_mut().enumerate();
-        let person = people.filter_map(|(n, person)| Some((Mono(person.machine.poll_timeout()?.0), n))).min();
+        let person =
+            people.filter_map(|(n, person)| Some((person.client_began + person.machine.poll_timeout()?.0, n))).min();
         let next = self.queue.first_key_value().map(|(&(at, _), _)| at);
         let first = [next, node.map(|(at, _)| at), person.map(|(at, _)| at)].into_iter().flatten().min();
         let Some(first) = first.filter(|&first| first <= end) else { return false };
@@ -268,6 +375,17 @@ impl World {
         true
     }
 
+    /// Notes what each log covers.
+    fn sample(&mut self) {
+        self.after(LOOK_EVERY, Happening::Sample);
+        for node in self.nodes.iter_mut().filter(|node| node.is_up()) {
+            node.covered.push_back((self.now, node.disk.vector.clone()));
+            if node.covered.len() > 20 {
+                node.covered.pop_front();
+            }
+        }
+    }
+
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::Input { node, .. } | Happening::Synced { node, .. } | Happening::Line { node, .. }
@@ -281,18 +399,30 @@ impl World {
                 self.on_line(node, connection, request);
             }
             Happening::DialPeer { from, to } => self.dial_peer(from, to),
-            Happening::DialNode { person, replica, epoch } => self.dial_node(person, replica, epoch),
-            Happening::Connected { person, replica, epoch } => {
+            // What belongs to a client that was killed is void.
+            Happening::DialNode { person, client, .. }
+            | Happening::Connected { person, client, .. }
+            | Happening::Lost { person, client, .. }
+            | Happening::Said { person, client, .. }
+                if self.people[person].life != client => {}
+            Happening::DialNode { person, replica, epoch, .. } => self.dial_node(person, replica, epoch),
+            Happening::Connected { person, replica, epoch, .. } => {
                 self.client(person, ClientInput::Connected { replica, epoch });
             }
-            Happening::Lost { person, replica, epoch } => self.client(person, ClientInput::Lost { replica, epoch }),
-            Happening::Said { person, replica, epoch, line } => match ServerLine::from_json(&line) {
+            Happening::Lost { person, replica, epoch, .. } => self.client(person, ClientInput::Lost { replica, epoch }),
+            Happening::Said { person, replica, epoch, line, .. } => match ServerLine::from_json(&line) {
                 Ok(line) => self.client(person, ClientInput::Line { replica, epoch, line }),
                 Err(error) => self.violated(format!("a server's line can't be read: {error}")),
             },
             Happening::Deed { person } => self.next_deed(person),
+            Happening::Look { person, life, upto } => self.look(person, life, upto),
             Happening::Fault => self.trouble(),
             Happening::Start { node } => self.start(node),
+            Happening::Crash { node } => self.crash_again(node),
+            Happening::Die { node, life } => self.die(node, life),
+            Happening::Flap { one, other, until } => self.flap(one, other, until),
+            Happening::Strange { node } => self.strange(node),
+            Happening::Sample => self.sample(),
             Happening::Wake { node } => self.wake(node),
             Happening::Room { node } => self.make_room(node),
             Happening::Input { .. } | Happening::Synced { .. } | Happening::Line { .. } => {}

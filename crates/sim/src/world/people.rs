@@ -1,10 +1,13 @@
 //! People: what their clients want done, and what they do next.
 
+use lastword_protocol::answer::Done;
+use lastword_protocol::request::Receiver;
+
 use super::*;
 
 impl World {
     pub(crate) fn client(&mut self, person: usize, input: ClientInput) {
-        let now = Time(self.now.0);
+        let now = Time(self.now.since(self.people[person].client_began));
         self.people[person].machine.handle(now, input);
         while let Some(output) = self.people[person].machine.poll_output() {
             self.client_output(person, output);
@@ -15,8 +18,8 @@ impl World {
         match output {
             ClientOutput::Dial { replica, epoch } => {
                 self.people[person].connections.insert(replica, (epoch, None));
-                let wait = self.hop();
-                self.after(wait, Happening::DialNode { person, replica, epoch });
+                let (wait, client) = (self.hop(), self.people[person].life);
+                self.after(wait, Happening::DialNode { person, client, replica, epoch });
             }
             ClientOutput::Send { replica, epoch, request } => self.client_line(person, replica, epoch, request),
             ClientOutput::Close { replica, epoch } => {
@@ -25,24 +28,19 @@ impl World {
                     && current == epoch
                 {
                     self.people[person].connections.remove(&replica);
-                    if let Some(state) = self.connections.remove(&connection) {
-                        let (node, wait) = (state.node, self.hop());
-                        let life = self.nodes[node].life;
-                        let (a, b) = (Place::Person(person), Place::Node(node));
-                        let at = self.network.arrival(a, b, epoch.0, self.now, self.now + wait);
-                        self.at(at, Happening::Input { node, life, input: Input::Closed(connection) });
-                    }
+                    self.disconnect(connection);
                 }
             }
             ClientOutput::Done { id, result } => {
                 if let Some((since, deed)) = self.people[person].waiting.get(&id).cloned() {
                     let took = self.now.since(since);
                     let outcome = match &result {
+                        Ok(Done::Send(sent)) => format!("stored on {} of {}", sent.stored, sent.of),
                         Ok(_) => "done".to_owned(),
                         Err(error) => error.to_string(),
                     };
                     self.say(|| format!("p{person}: {deed:?}: {outcome} after {} ms", took.as_millis()));
-                    self.check_patience(person, &deed, took, result.as_ref().err());
+                    checkers::patience::on_done(self, person, &deed, took, result.as_ref().err());
                 }
                 if let Some(deed) = self.people[person].done(id, result) {
                     self.deed(person, deed, None);
@@ -50,30 +48,58 @@ impl World {
             }
             ClientOutput::Event { number, event } => {
                 self.say(|| format!("p{person} sees {event:?}"));
-                if let Some(upto) = self.people[person].see(number, event) {
-                    self.client(person, ClientInput::Shown { upto });
+                let slow = self.people[person].slow && matches!(event, lastword_client::Event::Message(_));
+                self.people[person].unseen.push((number, event));
+                if slow || self.people[person].unseen.len() > 1 {
+                    let (wait, life) = (self.chance.ms(1..800), self.people[person].life);
+                    return self.after(wait, Happening::Look { person, life, upto: number });
                 }
+                let life = self.people[person].life;
+                self.look(person, life, number);
             }
         }
     }
 
-    /// With a replica that nothing ever happens to, everything is answered in time.
-    pub(super) fn check_patience(
-        &mut self,
-        person: usize,
-        deed: &Deed,
-        took: Duration,
-        error: Option<&lastword_client::Error>,
-    ) {
-        let refused = error.is_some_and(|error| error.code().is_some());
-        let late = took > Duration::from_secs(20) || error.is_some() && !refused;
-        if late && self.plan.sanctuary.is_some() {
-            let text = format!(
-                "p{person}: {deed:?} took {} ms ({error:?}), with a healthy replica in reach",
-                took.as_millis()
-            );
-            self.violated(text);
+    /// A person looks at what his client has shown him, up to there.
+    pub(super) fn look(&mut self, person: usize, life: u64, upto: lastword_client::machine::EventNumber) {
+        if self.people[person].life != life {
+            return;
         }
+        let seen: Vec<_> = self.people[person].unseen.extract_if(.., |(number, _)| *number <= upto).collect();
+        let mut shown = None;
+        for (number, event) in seen {
+            shown = self.people[person].see(number, event);
+        }
+        if let Some(upto) = shown {
+            self.client(person, ClientInput::Shown { upto });
+        }
+    }
+
+    /// A client's process is killed; its user logs in anew.
+    pub(crate) fn crash_client(&mut self, person: usize) {
+        if self.people[person].stage != Stage::Chatting {
+            return;
+        }
+        self.say(|| format!("the client of p{person} is killed"));
+        let connections = std::mem::take(&mut self.people[person].connections);
+        for (_, connection) in connections.into_values() {
+            if let Some(connection) = connection {
+                self.disconnect(connection);
+            }
+        }
+        let now = self.now;
+        self.people[person].start_client_anew(now);
+        self.client(person, ClientInput::Timer);
+    }
+
+    /// A client's side of a connection ends.
+    fn disconnect(&mut self, connection: ConnectionId) {
+        let Some(state) = self.connections.remove(&connection) else { return };
+        let (node, wait) = (state.node, self.hop());
+        let life = self.nodes[node].life;
+        let (a, b) = (Place::Person(state.person), Place::Node(node));
+        let at = self.network.arrival(a, b, connection.0, self.now, self.now + wait);
+        self.at(at, Happening::Input { node, life, input: Input::Closed(connection) });
     }
 
     pub(super) fn dial_node(&mut self, person: usize, replica: ReplicaIndex, epoch: Epoch) {
@@ -86,19 +112,30 @@ impl World {
             // Nobody answers the dial: the client gives up on it by itself.
             return;
         }
-        let wait = self.hop();
-        if !self.nodes[node].is_up() {
-            return self.after(wait, Happening::Lost { person, replica, epoch });
+        let (wait, client) = (self.hop(), self.people[person].life);
+        if !self.nodes[node].is_up() || self.nodes[node].dying.is_some() {
+            return self.after(wait, Happening::Lost { person, client, replica, epoch });
         }
         let id = ConnectionId(self.next_number());
-        let state = Connection { node, person, replica, epoch, unanswered: BTreeMap::new(), last_tag: 0 };
+        let state = Connection {
+            node,
+            person,
+            client,
+            replica,
+            epoch,
+            unanswered: BTreeMap::new(),
+            last_tag: 0,
+            seen: Stamp::default(),
+            uncovered: Vec::new(),
+            shown_upto: LogIndex::NONE,
+        };
         self.connections.insert(id, state);
         self.people[person].connections.insert(replica, (epoch, Some(id)));
         let life = self.nodes[node].life;
-        let at = self.network.arrival(a, b, epoch.0, self.now, self.now);
+        let at = self.network.arrival(a, b, id.0, self.now, self.now);
         self.at(at, Happening::Input { node, life, input: Input::Opened(id) });
-        let at = self.network.arrival(b, a, epoch.0, self.now, self.now + wait);
-        self.at(at, Happening::Connected { person, replica, epoch });
+        let at = self.network.arrival(b, a, id.0, self.now, self.now + wait);
+        self.at(at, Happening::Connected { person, client, replica, epoch });
     }
 
     pub(super) fn client_line(&mut self, person: usize, replica: ReplicaIndex, epoch: Epoch, request: Request) {
@@ -106,6 +143,10 @@ impl World {
         let Some(state) = self.connections.get(&connection).filter(|_| current == epoch) else { return };
         let (node, wait) = (state.node, self.hop());
         let life = self.nodes[node].life;
+        let asks = describe(&request.op);
+        if !matches!(request.op, Op::Ping | Op::Delivered { .. }) {
+            self.say(|| format!("p{person} asks n{node}: {asks}"));
+        }
         // As bytes, there and back.
         let mut bytes = Vec::new();
         request.write_json(&mut bytes);
@@ -113,18 +154,26 @@ impl World {
             return self.violated("a client's line can't be read".to_owned());
         };
         let (a, b) = (Place::Person(person), Place::Node(node));
-        let at = self.network.arrival(a, b, epoch.0, self.now, self.now + wait);
+        let at = self.network.arrival(a, b, connection.0, self.now, self.now + wait);
         self.at(at, Happening::Line { node, life, connection, request });
     }
 
     pub(super) fn on_line(&mut self, node: usize, connection: ConnectionId, request: Request) {
         let Some(state) = self.connections.get_mut(&connection) else { return };
-        let shape = Shape::of(&request.op);
+        let (shape, what) = (Shape::of(&request.op), request.op.name());
+        let to = match &request.op {
+            Op::Send { to: Receiver::Account(account), .. } => AccountId::parse(account),
+            _ => None,
+        };
+        if matches!(request.op, Op::Listen) {
+            state.shown_upto = LogIndex::NONE;
+        }
         match wire::request(request.op, &self.nodes[node].wire.seen_key) {
             Ok(core_request) => {
+                let after_create = state.unanswered.values().any(|asked| asked.what == "create" || asked.after_create);
                 state.last_tag += 1;
                 let tag = Tag(state.last_tag);
-                state.unanswered.insert(tag, (request.id, shape));
+                state.unanswered.insert(tag, Asked { id: request.id, shape, at: self.now, what, after_create, to });
                 self.input(node, Input::Request(connection, tag, core_request));
             }
             Err(refusal) => self.violated(format!("a client asked for nonsense: {refusal}")),
@@ -133,15 +182,16 @@ impl World {
 
     pub(super) fn tell(&mut self, connection: ConnectionId, mut line: Vec<u8>) {
         let Some(state) = self.connections.get(&connection) else { return };
-        let (node, person, replica, epoch) = (state.node, state.person, state.replica, state.epoch);
+        let (node, person, client) = (state.node, state.person, state.client);
+        let (replica, epoch) = (state.replica, state.epoch);
         line.pop();
         let wait = self.hop();
         let (a, b) = (Place::Node(node), Place::Person(person));
-        let at = self.network.arrival(a, b, epoch.0, self.now, self.now + wait);
+        let at = self.network.arrival(a, b, connection.0, self.now, self.now + wait);
         for byte in &line {
             self.trace_hash = (self.trace_hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
-        self.at(at, Happening::Said { person, replica, epoch, line });
+        self.at(at, Happening::Said { person, client, replica, epoch, line });
     }
 
     pub(crate) fn deed(&mut self, person: usize, deed: Deed, to_account: Option<String>) {
@@ -153,7 +203,7 @@ impl World {
 
     /// What a person does next, as long as there is trouble.
     pub(super) fn next_deed(&mut self, person: usize) {
-        let over = self.now > self.trouble_until;
+        let over = self.now > self.load_until;
         let every = if over { 1000 } else { self.plan.deed_every_ms };
         let wait = self.chance.ms(1..2 * every);
         self.after(wait, Happening::Deed { person });
@@ -177,6 +227,9 @@ impl World {
                 if self.chance.per_mille(50) {
                     return self.deed(person, Deed::Look, None);
                 }
+                if self.plan.mumbles && self.chance.per_mille(400) {
+                    return self.mumble(person);
+                }
                 self.write(person);
             }
             _ => {}
@@ -186,7 +239,10 @@ impl World {
     /// Writes to somebody: mostly an answer to what he wrote last.
     pub(super) fn write(&mut self, person: usize) {
         let known: Vec<usize> = (0..self.people.len()).filter(|&other| self.people[other].account.is_some()).collect();
-        let last = self.people[person].shown.last().map(|shown| (shown.from, shown.number));
+        // A client that was started anew does not know any more what its user has seen.
+        let life = self.people[person].life;
+        let last = self.people[person].shown.last().filter(|shown| shown.life == life);
+        let last = last.map(|shown| (shown.from, shown.number));
         let answers = last.filter(|_| self.chance.per_mille(600));
         let Some(to) = answers.map(|(from, _)| from).or_else(|| self.chance.pick(&known).copied()) else { return };
         let Some(to_account) = self.people.get(to).and_then(|other| other.account.clone()) else { return };
@@ -199,11 +255,28 @@ impl World {
     }
 }
 
+impl World {
+    /// Sends a message once more, with the same key and another text.
+    fn mumble(&mut self, person: usize) {
+        let count = self.people[person].sent.len() as u64;
+        let back = self.chance.below(30) + 1;
+        let Some(number) = count.checked_sub(back).map(|number| number as usize) else { return };
+        // A client that has forgotten what it saw can't say where a message belongs.
+        if self.people[person].sent[number].session != self.people[person].logged_out {
+            return;
+        }
+        let to = self.people[person].sent[number].to;
+        let to_account = self.people[to].account.clone();
+        self.deed(person, Deed::Mumble(number), to_account);
+    }
+}
+
 /// A request, without what is secret.
 fn describe(op: &Op) -> String {
     match op {
-        Op::Send { key, .. } => format!("{key}"),
-        Op::Create { name, .. } => name.clone(),
+        Op::Send { text, key, .. } => format!("send {text} {key}"),
+        Op::Create { name, .. } => format!("create {name}"),
+        Op::Resume { seen, .. } => format!("resume, having seen {}", seen.as_deref().unwrap_or("nothing")),
         _ => op.name().to_owned(),
     }
 }

@@ -5,29 +5,47 @@ use super::*;
 impl World {
     /// Starts a replica on what its disk holds; its views are made anew.
     pub(crate) fn start(&mut self, node: usize) {
-        if self.nodes[node].is_up() {
+        if self.nodes[node].is_up() || self.nodes[node].gone_for_ever {
             return;
         }
         self.say(|| format!("n{node} starts"));
-        let incarnation = Incarnation(self.chance.draw());
+        let drawn = Incarnation(self.chance.draw());
+        let incarnation = if planted(Bug::ReusesIncarnation) { Incarnation(node as u64 + 1) } else { drawn };
         let config = Config {
             own: ReplicaId(node as u8),
             replicas: self.nodes.len() as u8,
             group: 7,
             incarnation,
-            settings: Settings { recent_keys: 50, unconfirmed: 16, inbox_page: 4, ..Settings::default() },
+            settings: Settings {
+                recent_keys: 50,
+                unconfirmed: 16,
+                inbox_page: 4,
+                held_bytes: self.plan.held_bytes,
+                push_bytes: self.plan.push_bytes,
+                ..Settings::default()
+            },
         };
         let now = self.nodes[node].time(self.now);
         let state = &mut self.nodes[node];
         state.life += 1;
-        state.views = crate::views::Views::default();
-        state.full = false;
-        let snapshot = Snapshot { alone: state.disk.alone, ..Snapshot::default() };
+        (state.started, state.full, state.dying, state.has_met) = (self.now, None, None, false);
+        state.covered = [(self.now, state.disk.vector.clone())].into();
+        if std::mem::take(&mut state.views_are_void) {
+            state.views = crate::views::Views::default();
+        }
+        let snapshot = state.views.snapshot(state.disk.alone);
         let mut core = Core::new(config, snapshot, now);
-        for (n, fact) in state.disk.log.iter().enumerate() {
-            core.replay(LogIndex(n as u64 + 1), fact);
+        for (n, fact) in state.disk.log.iter().enumerate().skip(state.views.index().0 as usize) {
+            let place = LogIndex(n as u64 + 1);
+            if state.disk.is_damaged(fact.position) {
+                core.replay_damaged(place, fact.position);
+            } else {
+                core.replay(place, fact);
+            }
         }
         state.core = Some(core);
+        self.network.disturb(pair(node, node), self.now, self.now);
+        checkers::stale::on_start(self, node);
         self.input(node, Input::Timer);
         for other in 0..self.nodes.len() {
             if other != node {
@@ -44,17 +62,21 @@ impl World {
             return;
         }
         self.say(|| format!("n{node} crashes"));
-        let survives = self.chance.per_mille(500);
-        let before = self.nodes[node].disk.log.len();
+        checkers::stale::on_crash(self, node);
+        // The views are written without sync: they are whole, or made anew.
+        let views_survive = self.chance.per_mille(500);
         let state = &mut self.nodes[node];
         state.core = None;
         state.wake = None;
         state.frozen = false;
+        state.dying = None;
         state.asleep.clear();
         state.life += 1;
-        state.disk.crash(survives);
-        let survived: Vec<Position> = state.disk.log[before..].iter().map(|fact| fact.position).collect();
-        self.ever.extend(survived.into_iter().map(|position| (node, position)));
+        if !views_survive {
+            state.views = crate::views::Views::default();
+        }
+        self.crash_disk(node);
+        self.network.disturb(pair(node, node), self.now, self.now);
         for other in 0..self.nodes.len() {
             self.break_link(node, other);
         }
@@ -65,33 +87,44 @@ impl World {
         }
     }
 
-    /// A disk is emptied, or replaced by an older one: what only it had is gone.
-    pub(crate) fn replace_disk(&mut self, node: usize, disk: crate::disk::Disk) {
-        let old = std::mem::replace(&mut self.nodes[node].disk, disk);
-        for fact in &old.log {
-            if !self.nodes.iter().any(|node| node.disk.has(fact.position)) {
-                self.gone.insert(fact.position);
-            }
+    /// It is killed once more, while it recovers from the last time.
+    pub(super) fn crash_again(&mut self, node: usize) {
+        if self.nodes[node].is_up() && self.now <= self.trouble_until {
+            self.crash(node);
+            let wait = self.chance.ms(10..3000);
+            self.after(wait, Happening::Start { node });
         }
+    }
+
+    /// It starts anew on its log, after all that it handed to its disk is there.
+    fn start_anew(&mut self, node: usize) {
+        let disk = &mut self.nodes[node].disk;
+        let waiting = std::mem::take(&mut disk.waiting);
+        disk.under_way.extend(waiting);
+        self.sync_disk(node);
+        self.crash(node);
+        self.after(Duration::ZERO, Happening::Start { node });
     }
 
     /// The server's side of a connection ends: the client hears of it a little later.
     pub(super) fn hang_up(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.remove(&id) else { return };
-        let (person, replica, epoch) = (connection.person, connection.replica, connection.epoch);
+        let (person, client) = (connection.person, connection.client);
+        let (replica, epoch) = (connection.replica, connection.epoch);
         let arrival = self.hop();
         let at = self.network.arrival(
             Place::Node(connection.node),
             Place::Person(person),
-            epoch.0,
+            id.0,
             self.now,
             self.now + arrival,
         );
-        self.at(at, Happening::Lost { person, replica, epoch });
+        self.at(at, Happening::Lost { person, client, replica, epoch });
     }
 
     pub(crate) fn break_link(&mut self, one: usize, other: usize) {
-        let Some(link) = self.network.links.remove(&(one.min(other), one.max(other))) else { return };
+        let Some(link) = self.network.links.remove(&pair(one, other)) else { return };
+        self.network.parted(pair(one, other), self.now);
         for (node, peer) in [(one, other), (other, one)] {
             let life = self.nodes[node].life;
             let input = Input::LinkDown(ReplicaId(peer as u8), link);
@@ -101,6 +134,8 @@ impl World {
             let cut = self.network.cut_until(Place::Node(peer), Place::Node(node), self.now).is_some();
             // Behind a cut nobody hears of it: the silence tells.
             let at = if cut { self.now + Duration::from_secs(3) } else { at };
+            // Who is being killed loses them at once.
+            let at = if self.nodes[node].dying.is_some() { self.now } else { at };
             self.at(at, Happening::Input { node, life, input });
         }
         let wait = self.chance.ms(50..1000);
@@ -108,18 +143,21 @@ impl World {
     }
 
     pub(super) fn dial_peer(&mut self, from: usize, to: usize) {
-        let pair = (to, from);
+        let pair = pair(to, from);
         if !self.nodes[from].is_up() || self.network.links.contains_key(&pair) {
             return;
         }
+        let refused = self.network.refused.get(&pair).is_some_and(|&until| until > self.now);
+        let dying = self.nodes[from].dying.is_some() || self.nodes[to].dying.is_some();
         let (a, b) = (Place::Node(from), Place::Node(to));
         let there = self.nodes[to].is_up() && !self.nodes[to].frozen && !self.nodes[from].frozen;
-        if !there || self.network.is_cut(a, b, self.now) {
+        if !there || refused || dying || self.network.is_cut(a, b, self.now) {
             let wait = self.chance.ms(50..1000);
             return self.after(wait, Happening::DialPeer { from, to });
         }
         let link = LinkId(self.next_number());
         self.network.links.insert(pair, link);
+        self.network.joined(pair, self.now);
         for (node, peer) in [(from, to), (to, from)] {
             let life = self.nodes[node].life;
             let input = Input::LinkUp(ReplicaId(peer as u8), link);
@@ -156,36 +194,44 @@ impl World {
             Output::Apply(all) => all.into_iter().for_each(|applied| self.nodes[node].views.apply(applied)),
             Output::Query(job, query) => {
                 let found = match query {
-                    Query::Facts { from, upto, .. } => {
-                        Found::Facts { facts: self.nodes[node].disk.facts(from, upto, 20), damaged: None }
-                    }
+                    Query::Facts { from, upto, .. } => self.nodes[node].disk.facts(from, upto, 20),
                     _ => self.nodes[node].views.query(&query),
                 };
                 let wait = self.chance.ms(0..2);
                 self.after(wait, back(Input::Found(job, found)));
             }
-            Output::Repair(_) => {}
+            Output::Repair { fact, anew } => self.repair(node, fact, anew),
+            Output::StartAnew => self.start_anew(node),
             Output::Alone(alone) => self.nodes[node].disk.alone = alone,
             Output::Hash(job, password) => {
-                let (token, wait) = (self.draw_token(), self.chance.ms(5..60));
+                let (token, wait) = (self.draw_token(), self.hashing());
                 self.after(wait, back(Input::Hashed(job, Some(format!("hash of {}", password.0)), token)));
             }
             Output::Check(job, password, hashes) => {
                 let fits = hashes.iter().position(|hash| *hash == format!("hash of {}", password.0));
-                let (token, wait) = (self.draw_token(), self.chance.ms(5..60));
+                let (token, wait) = (self.draw_token(), self.hashing());
                 self.after(wait, back(Input::Checked(job, Ok(fits), token)));
             }
             Output::Answer(connection, tag, result) => {
-                if let Ok(Answer::Sent { key, copies, .. }) = &result {
-                    self.check_copies(connection, *key, copies.stored);
+                checkers::on_answer(self, node, connection, tag, result.as_ref());
+                if let Ok(Answer::Created { account, .. }) = &result {
+                    self.created.push((*account, node, self.now));
+                }
+                if let (Err(refusal), Some(state)) = (&result, self.connections.get(&connection)) {
+                    let (person, what) = (state.person, state.unanswered.get(&tag).map(|asked| asked.what));
+                    let text = format!("n{node} refuses p{person} {}: {refusal}", what.unwrap_or_default());
+                    self.say(|| text);
                 }
                 let Some(state) = self.connections.get_mut(&connection) else { return };
-                let Some((id, shape)) = state.unanswered.remove(&tag) else { return };
+                let Some(Asked { id, shape, .. }) = state.unanswered.remove(&tag) else { return };
                 let mut line = Vec::new();
                 wire::write_answer(&mut line, id, shape, result, &self.nodes[node].wire);
                 self.tell(connection, line);
             }
             Output::Event { connection, event, drain } => {
+                if let CoreEvent::Message(view) = &event {
+                    checkers::on_shown(self, node, connection, view);
+                }
                 let mut line = Vec::new();
                 wire::write_line(&mut line, &wire::event(event, &self.nodes[node].wire));
                 self.tell(connection, line);
@@ -204,17 +250,28 @@ impl World {
             Output::Send(peer, link, message) => self.send(node, usize::from(peer.0), link, message),
             Output::CloseLink(peer, link) => {
                 let other = usize::from(peer.0);
-                if self.network.links.get(&(node.min(other), node.max(other))) == Some(&link) {
+                if self.network.links.get(&pair(node, other)) == Some(&link) {
                     self.break_link(node, other);
                 }
             }
             Output::Report(report) => {
                 let kind = format!("{report:?}");
-                self.count(kind.split('(').next().unwrap_or_default());
+                self.count(&format!("report {}", kind.split('(').next().unwrap_or_default()));
+                if let Report::OutOfSync(_, why) = report {
+                    self.count(&format!("report OutOfSync {why:?}"));
+                }
                 self.say(|| format!("n{node} reports {report:?}"));
-                self.nodes[node].reports.push(report);
+                if let Report::InSync(peer) = report {
+                    checkers::in_sync::on_joined(self, node, usize::from(peer.0));
+                }
             }
         }
+    }
+
+    /// How long a password takes; about the same for all who come at once for one name.
+    fn hashing(&mut self) -> Duration {
+        let most = if self.plan.crowded_names { 8 } else { 60 };
+        self.chance.ms(5..most)
     }
 
     pub(super) fn draw_token(&mut self) -> SessionToken {
@@ -225,18 +282,37 @@ impl World {
         SessionToken(token)
     }
 
-    pub(super) fn send(&mut self, from: usize, to: usize, link: LinkId, message: PeerMessage) {
-        self.check_vector(from, &message);
-        if self.network.links.get(&(from.min(to), from.max(to))) != Some(&link) {
+    pub(super) fn send(&mut self, from: usize, to: usize, link: LinkId, mut message: PeerMessage) {
+        checkers::vectors::on_said(self, from, &message);
+        if self.network.links.get(&pair(from, to)) != Some(&link) {
             return;
+        }
+        if planted(Bug::KeepsPeerVector) {
+            self.keep_vector(from, &mut message);
         }
         let mut bytes = Vec::new();
         message.encode(&mut bytes);
         let Ok(message) = PeerMessage::decode(&bytes) else {
             return self.violated("a replica's message can't be read".to_owned());
         };
+        if matches!(message, PeerMessage::Hello(_)) {
+            self.nodes[to].has_met = true;
+        }
         let (life, wait) = (self.nodes[to].life, self.hop());
         let at = self.network.arrival(Place::Node(from), Place::Node(to), link.0, self.now, self.now + wait);
         self.at(at, Happening::Input { node: to, life, input: Input::Link(ReplicaId(from as u8), link, message) });
+    }
+
+    /// What a receiver would believe that had kept what this replica confirmed before.
+    fn keep_vector(&mut self, from: usize, message: &mut PeerMessage) {
+        let kept = &mut self.confirmed[from];
+        match message {
+            PeerMessage::Hello(hello) => {
+                hello.vector.iter().for_each(|position| kept.raise(position));
+                hello.vector = kept.clone();
+            }
+            PeerMessage::Confirm(changes) => changes.iter().for_each(|&position| kept.raise(position)),
+            _ => {}
+        }
     }
 }

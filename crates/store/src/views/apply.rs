@@ -108,6 +108,11 @@ impl Views {
     fn write_change(&self, index: LogIndex, change: &Change) -> Result<(), StoreError> {
         match change {
             Change::None => Ok(()),
+            Change::Unreadable(position) => {
+                let mut put = self.connection.prepare_cached("INSERT INTO unreadable VALUES (?1, ?2)")?;
+                put.execute(params![Whole::from(position.incarnation), small(position.seq.0)])?;
+                Ok(())
+            }
             Change::Account(record) => self.put_account(record),
             Change::Message(fact) => self.put_message(index, fact),
             Change::Delivered { account, upto } => self.deliver(*account, upto),

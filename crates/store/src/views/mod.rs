@@ -27,11 +27,12 @@ use crate::error::StoreError;
 use crate::log::is_damage;
 
 /// The version of the views' schema and of what applying means: others are made anew.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 const SCHEMA: &str = "
     CREATE TABLE state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE vector (incarnation INTEGER PRIMARY KEY, seq INTEGER NOT NULL);
+    CREATE TABLE unreadable (incarnation INTEGER NOT NULL, seq INTEGER NOT NULL);
     CREATE TABLE accounts (id BLOB PRIMARY KEY, record BLOB NOT NULL, deleted INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE messages (
         place INTEGER PRIMARY KEY, key BLOB NOT NULL, author BLOB NOT NULL, receiver BLOB NOT NULL,
@@ -69,17 +70,21 @@ pub struct Views {
 
 impl Views {
     /// Opens the views; makes them anew where they are missing, can't be trusted, are of another
-    /// version, or stand for more than the log holds.
+    /// version, stand for more than the log holds, or for a record that was mended since
+    /// ([`Log::mended`](crate::Log::mended)).
     ///
     /// # Errors
     /// They can't even be made anew.
-    pub fn open(dir: &DataDir, log_end: LogIndex) -> Result<Self, StoreError> {
+    pub fn open(dir: &DataDir, log_end: LogIndex, mended: u64) -> Result<Self, StoreError> {
         let file = dir.views();
-        let found =
-            if file.exists() { Self::existing(&file, log_end) } else { Err(Unusable::Because("they were missing")) };
+        let found = if file.exists() {
+            Self::existing(&file, log_end, mended)
+        } else {
+            Err(Unusable::Because("they were missing"))
+        };
         match found {
             Ok(views) => Ok(views),
-            Err(Unusable::Because(why)) => Self::anew(&file, why),
+            Err(Unusable::Because(why)) => Self::anew(&file, why, mended),
             Err(Unusable::Now(error)) => Err(error),
         }
     }
@@ -94,7 +99,7 @@ impl Views {
         self.stand
     }
 
-    fn existing(file: &Path, log_end: LogIndex) -> Result<Self, Unusable> {
+    fn existing(file: &Path, log_end: LogIndex, mended: u64) -> Result<Self, Unusable> {
         let mut views = Self::connect(file)?;
         let state = |name: &str| -> Result<Option<i64>, StoreError> {
             let sql = "SELECT value FROM state WHERE name = ?1";
@@ -110,6 +115,9 @@ impl Views {
         if boot.is_none_or(|boot| boot != CLOSED && (boot == UNKNOWN_BOOT || boot != current_boot())) {
             return Err(Unusable::Because("the machine went down while they were written"));
         }
+        if state("mended")?.unwrap_or(0) as u64 != mended {
+            return Err(Unusable::Because("a damaged record of the log was mended since"));
+        }
         let stand = state("place")?.unwrap_or(0) as u64;
         if stand > log_end.0 {
             return Err(Unusable::Because("they stand for more than the log holds"));
@@ -121,7 +129,7 @@ impl Views {
         Ok(views)
     }
 
-    fn anew(file: &Path, why: &'static str) -> Result<Self, StoreError> {
+    fn anew(file: &Path, why: &'static str, mended: u64) -> Result<Self, StoreError> {
         for suffix in ["", "-wal", "-shm"] {
             let mut name = file.as_os_str().to_owned();
             name.push(suffix);
@@ -132,7 +140,8 @@ impl Views {
         }
         let mut views = Self::connect(file)?;
         views.connection.execute_batch(&format!(
-            "BEGIN; {SCHEMA} INSERT INTO state VALUES ('version', {VERSION}), ('place', 0), ('stamp', 0); COMMIT;"
+            "BEGIN; {SCHEMA} INSERT INTO state VALUES ('version', {VERSION}), ('place', 0), ('stamp', 0), \
+             ('mended', {mended}); COMMIT;"
         ))?;
         views.begin_writing()?;
         views.made_anew = Some(why);

@@ -31,6 +31,7 @@ impl Views {
             index: self.stand,
             vector: self.vector.clone(),
             stamp: self.stamp,
+            unreadable: self.positions("SELECT incarnation, seq FROM unreadable")?,
             accounts: self.accounts()?,
             recent,
             keys_from,
@@ -50,11 +51,15 @@ impl Views {
     }
 
     pub(super) fn load_vector(&self) -> Result<VersionVector, StoreError> {
-        let mut statement = self.connection.prepare("SELECT incarnation, seq FROM vector")?;
+        self.positions("SELECT incarnation, seq FROM vector")
+    }
+
+    fn positions<T: FromIterator<Position>>(&self, sql: &str) -> Result<T, StoreError> {
+        let mut statement = self.connection.prepare(sql)?;
         let rows = statement.query_map([], |row| {
             let incarnation = Incarnation(row.get::<_, Whole>(0)?.0);
             Ok(Position { incarnation, seq: Seq(row.get::<_, i64>(1)? as u64) })
         })?;
-        Ok(rows.collect::<rusqlite::Result<VersionVector>>()?)
+        Ok(rows.collect::<rusqlite::Result<T>>()?)
     }
 }

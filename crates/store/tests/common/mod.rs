@@ -64,7 +64,7 @@ pub struct Feed {
 
 impl Feed {
     pub fn new(dir: &DataDir) -> Self {
-        Self::at(Views::open(dir, LogIndex(u64::MAX)).unwrap())
+        Self::at(Views::open(dir, LogIndex(u64::MAX), 0).unwrap())
     }
 
     pub fn at(views: Views) -> Self {

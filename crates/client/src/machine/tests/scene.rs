@@ -37,7 +37,11 @@ pub(super) fn key(n: u128) -> Uuid {
 }
 
 pub(super) fn send(n: u128, to: &str, text: &str) -> Op {
-    Op::Send { to: Receiver::Name(to.into()), text: text.into(), key: key(n) }
+    let to = match to.strip_prefix('#') {
+        Some(account) => Receiver::Account(account.into()),
+        None => Receiver::Name(to.into()),
+    };
+    Op::Send { to, text: text.into(), key: key(n) }
 }
 
 impl Scene {
