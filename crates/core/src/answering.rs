@@ -115,7 +115,9 @@ impl Core {
     fn take_effect(&mut self, index: LogIndex, effect: Effect) {
         match effect {
             Effect::None => {}
-            Effect::Message { fact, to, again } => self.deliver(index, &fact, to, again),
+            // It was shown at its first position, and is delivered when either is.
+            Effect::Message { again: true, .. } => {}
+            Effect::Message { fact, to, again: false } => self.deliver(index, &fact, to),
             Effect::Receipts { to, messages } => {
                 let name = self.directory.called(to);
                 for (author, key) in messages {
@@ -253,7 +255,7 @@ impl Core {
     }
 
     /// Shows a released message to its receiver's listening connections.
-    fn deliver(&mut self, index: LogIndex, fact: &Arc<lastword_facts::Fact>, to: AccountId, again: bool) {
+    fn deliver(&mut self, index: LogIndex, fact: &Arc<lastword_facts::Fact>, to: AccountId) {
         let mut listening = self.connections.listening(to);
         if planted(Bug::ShowsToAuthor) {
             listening.extend(self.connections.listening(fact.author));
@@ -262,17 +264,15 @@ impl Core {
         if listening.is_empty() {
             return;
         }
-        let view = (!again).then(|| {
-            self.view_of(MessageRecord {
-                index,
-                position: fact.position,
-                order: fact.order(),
-                author: fact.author,
-                key: fact.key,
-                to,
-                text: message.text.clone(),
-                at_ms: message.at_ms,
-            })
+        let view = self.view_of(MessageRecord {
+            index,
+            position: fact.position,
+            order: fact.order(),
+            author: fact.author,
+            key: fact.key,
+            to,
+            text: message.text.clone(),
+            at_ms: message.at_ms,
         });
         for connection in listening {
             self.deliver_to(connection, index, fact.position, view.clone());

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use lastword_facts::VersionVector;
 use lastword_facts::ids::{AccountId, LogIndex, Position};
 
-use crate::io::{ConnectionId, Event, Request, Tag};
+use crate::io::{ConnectionId, MessageView, Request, Tag};
 use crate::release::Login;
 use crate::time::Mono;
 
@@ -44,7 +44,7 @@ pub(crate) enum Mode {
     /// It was told how many wait; the first page is asked for when that was answered.
     Counting(Tag),
     /// A page was asked for. What has been released since then is kept aside, if it is not too much.
-    Paging { aside: Vec<(LogIndex, Position, Option<Box<Event>>)>, overflow: bool },
+    Paging { aside: Vec<(LogIndex, Position, MessageView)>, overflow: bool },
     /// A page was sent; the next one is asked for when it was written.
     Draining,
     /// Everything is sent as it is released.

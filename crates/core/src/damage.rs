@@ -60,7 +60,7 @@ impl Damage {
         Self { records: records.collect(), ..Self::default() }
     }
 
-    /// Remembers a damaged record. Says whether that is news.
+    /// Remembers a damaged record. Says whether that is news, and whether there was room.
     fn note(&mut self, position: Position, applied: bool) -> bool {
         if self.records.contains_key(&position) {
             return false;
@@ -69,7 +69,7 @@ impl Damage {
         if self.records.len() > REMEMBERED {
             self.records.pop_last();
         }
-        true
+        self.records.contains_key(&position)
     }
 
     pub(crate) fn holds(&self, position: Position) -> bool {
@@ -117,6 +117,10 @@ impl Core {
 
     /// This position, or the last one before what stands in front of it and could not be read.
     pub(crate) fn before_unreadable(&self, position: Position) -> Position {
+        // To a replica on its own nothing comes back, and what stands behind it would wait for ever.
+        if self.config.replicas == 1 {
+            return position;
+        }
         let from = Position { seq: Seq::NONE, ..position };
         let unreadable = self.damage.records.range(from..=position).filter(|(_, record)| !record.applied);
         let mended = self.damage.unapplied.range(from..=position);

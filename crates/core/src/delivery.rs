@@ -122,8 +122,8 @@ impl Core {
             return self.ask_page(id);
         }
         if !more {
-            for (index, position, event) in aside {
-                self.send_live(id, index, position, event);
+            for (index, position, view) in aside {
+                self.send_live(id, index, position, view);
             }
         }
     }
@@ -135,31 +135,24 @@ impl Core {
         }
     }
 
-    /// A message was released. Without a view it was shown before, at another position.
-    pub(crate) fn deliver_to(
-        &mut self,
-        id: ConnectionId,
-        index: LogIndex,
-        position: Position,
-        view: Option<MessageView>,
-    ) {
+    /// A message was released.
+    pub(crate) fn deliver_to(&mut self, id: ConnectionId, index: LogIndex, position: Position, view: MessageView) {
         let Some(listener) = self.connections.of(id).and_then(|connection| connection.listener.as_mut()) else {
             return;
         };
-        let event = view.map(|view| Box::new(Event::Message(view)));
         match &mut listener.mode {
             // The page that is asked for next will have it.
             Mode::Counting(_) | Mode::Draining => {}
             Mode::Paging { aside, .. } if aside.len() < ASIDE => {
                 hit("page while messages come");
-                aside.push((index, position, event));
+                aside.push((index, position, view));
             }
             Mode::Paging { overflow, .. } => *overflow = true,
-            Mode::Live => self.send_live(id, index, position, event),
+            Mode::Live => self.send_live(id, index, position, view),
         }
     }
 
-    fn send_live(&mut self, id: ConnectionId, index: LogIndex, position: Position, event: Option<Box<Event>>) {
+    fn send_live(&mut self, id: ConnectionId, index: LogIndex, position: Position, mut view: MessageView) {
         let limit = self.config.settings.unconfirmed;
         let Some(listener) = self.connections.of(id).and_then(|connection| connection.listener.as_mut()) else {
             return;
@@ -168,15 +161,11 @@ impl Core {
             return;
         }
         listener.note(index, position, limit);
-        if let Some(mut event) = event {
-            // It may have been kept aside while later tokens were told: they must never go back.
-            if let Event::Message(view) = &mut *event
-                && !planted(Bug::SeenGoesBack)
-            {
-                view.seen = view.seen.max(self.ledger.stamp());
-            }
-            self.tell(id, *event);
+        // It may have been kept aside while later tokens were told: they must never go back.
+        if !planted(Bug::SeenGoesBack) {
+            view.seen = view.seen.max(self.ledger.stamp());
         }
+        self.tell(id, Event::Message(view));
     }
 
     /// A client confirms what its connection was sent, up to a position.

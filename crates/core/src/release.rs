@@ -34,7 +34,7 @@ pub(crate) struct Entry {
 #[derive(Debug, Clone)]
 pub(crate) enum Effect {
     None,
-    /// It is shown to the receiver's listening connections; only counted where it was shown before.
+    /// It is shown to the receiver's listening connections, unless it was shown at another position.
     Message {
         fact: Arc<Fact>,
         to: AccountId,

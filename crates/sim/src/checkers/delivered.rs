@@ -1,5 +1,6 @@
 //! Each message that was acknowledged, to an account that lives, is shown in the end.
 
+use lastword_facts::ids::LogIndex;
 use lastword_facts::views::{Found, Query};
 
 use crate::node::Node;
@@ -12,13 +13,15 @@ fn still_waiting(world: &World, person: &Person) -> Option<String> {
         return None;
     }
     let account = person.account_id()?;
-    let count = |node: &Node| match node.views.query(&Query::PendingCount(account)) {
-        Found::Count(count) => count,
-        _ => 0,
+    let query = Query::Inbox { account, after: LogIndex::NONE, limit: u32::MAX };
+    let waiting = |node: &Node| match node.views.query(&query) {
+        Found::Messages { messages, .. } => messages,
+        _ => Vec::new(),
     };
-    let node = world.nodes.iter().position(|node| node.is_up() && count(node) > 0)?;
-    let count = count(&world.nodes[node]);
-    Some(format!("{count} messages to p{} still wait on n{node}", person.number))
+    let (n, node) = world.nodes.iter().enumerate().find(|(_, node)| node.is_up() && !waiting(node).is_empty())?;
+    let waiting: Vec<String> =
+        waiting(node).iter().map(|message| format!("{} {:?}", message.text, message.position)).collect();
+    Some(format!("to p{} still wait on n{n}: {waiting:?}", person.number))
 }
 
 pub(super) fn check(world: &World) -> Vec<String> {

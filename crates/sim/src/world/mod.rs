@@ -244,6 +244,9 @@ impl World {
             trace_hash: 0,
             counts: BTreeMap::new(),
         };
+        for one in 0..world.nodes.len() {
+            (one + 1..world.nodes.len()).for_each(|other| world.network.parted((one, other), Mono::default()));
+        }
         if let Some((one, other)) = world.plan.apart {
             world.network.refused.insert(pair(one, other), world.trouble_until);
         }

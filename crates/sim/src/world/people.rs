@@ -144,7 +144,7 @@ impl World {
         let (node, wait) = (state.node, self.hop());
         let life = self.nodes[node].life;
         let asks = describe(&request.op);
-        if !matches!(request.op, Op::Ping | Op::Delivered { .. }) {
+        if !matches!(request.op, Op::Ping) {
             self.say(|| format!("p{person} asks n{node}: {asks}"));
         }
         // As bytes, there and back.
@@ -276,6 +276,7 @@ fn describe(op: &Op) -> String {
     match op {
         Op::Send { text, key, .. } => format!("send {text} {key}"),
         Op::Create { name, .. } => format!("create {name}"),
+        Op::Delivered { upto } => format!("delivered {upto}"),
         Op::Resume { seen, .. } => format!("resume, having seen {}", seen.as_deref().unwrap_or("nothing")),
         _ => op.name().to_owned(),
     }
