@@ -204,8 +204,7 @@ impl Plan {
         let scar = [Scar::Cut(one, other), Scar::CutOneWay(one, other), Scar::Down(one), Scar::SlowDisk(one)]
             [chance.below(4) as usize];
         // That something is lost, every member of the group must say to the one who asks.
-        let damages = self.faults.iter().any(|fault| [Fault::Damage, Fault::TornWrite].contains(fault));
-        if damages && !matches!(scar, Scar::SlowDisk(_)) {
+        if self.damages() && !matches!(scar, Scar::SlowDisk(_)) {
             return None;
         }
         let hits_sanctuary = matches!(scar, Scar::Down(node) | Scar::SlowDisk(node) if Some(node) == self.sanctuary);
@@ -219,6 +218,11 @@ impl Plan {
         (self.scar, self.deletes) = (None, false);
         (self.people, self.deed_every_ms, self.hop_us, self.sync_us) = (5, 20, 30_000, 20_000);
         (self.trouble_ms, self.steady_ms, self.held_bytes) = (6_000, 12_000, 64 << 20);
+    }
+
+    /// Whether records may be damaged: a replica may then lack for a while what its disk has.
+    pub fn damages(&self) -> bool {
+        self.faults.iter().any(|fault| [Fault::Damage, Fault::TornWrite].contains(fault))
     }
 
     /// Whether a disk may forget what was on it.

@@ -15,8 +15,8 @@ pub(super) fn on_seen(world: &mut World, node: usize, account: AccountId) {
     let since = |position| world.synced.get(&(node, position)).copied();
     let disk = &world.nodes[node].disk;
     let deletions = world.deletions.get(&account).into_iter().flatten();
-    // A damaged one that was mended counts from the next start on.
-    let counts = |position: &_| disk.has_whole(*position) && !world.hurt.contains(position);
+    // What a damaged record says that was mended counts from the next start on.
+    let counts = |position: &_| disk.has_whole(*position) && !world.plan.damages();
     let there = deletions.copied().filter(counts).filter_map(since).min();
     if there.is_some_and(|there| world.now.since(there) > ON_ITS_WAY) {
         world.violated(format!("n{node} has the deletion of {account:?} on disk, and speaks to it"));

@@ -8,7 +8,7 @@ use crate::world::World;
 
 /// A replica refuses a request.
 pub(super) fn on_refused(world: &mut World, node: usize, connection: ConnectionId, tag: Tag, refusal: &Refusal) {
-    if !matches!(refusal, Refusal::NoSuchUser(_)) {
+    if !matches!(refusal, Refusal::NoSuchUser(_)) || world.plan.damages() {
         return;
     }
     let asked = world.connections.get(&connection).and_then(|connection| connection.unanswered.get(&tag));
@@ -18,15 +18,12 @@ pub(super) fn on_refused(world: &mut World, node: usize, connection: ConnectionI
     }
 }
 
-/// Whether this replica would know the account if it started anew now, and did so at that time. (Not where its own facts are ahead of
-/// its disk by a withdrawal, which these seeds hardly reach; nor where a record could not be read.)
+/// Whether this replica would know the account if it started anew now, and did so at that time. (Not where its
+/// own facts are ahead of its disk by a withdrawal, which these seeds hardly reach.)
 fn lives_on_disk(world: &World, node: usize, account: AccountId, at: Mono) -> bool {
     let log = &world.nodes[node].disk.log;
     let (mut claimed, mut confirmed) = (false, false);
     for fact in log.iter().filter(|fact| fact.author == account) {
-        if world.hurt.contains(&fact.position) {
-            return false;
-        }
         match fact.body {
             Body::Claim(_) => claimed = true,
             Body::Confirm(_) => {
