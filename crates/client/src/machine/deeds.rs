@@ -58,8 +58,8 @@ pub(super) struct Deeds {
     in_flight: usize,
     unanswered: usize,
     barrier: Option<u64>,
-    /// Messages in flight of whose receivers it is not clear that the leader knows them.
-    probing: BTreeSet<u64>,
+    /// By address: the message in flight to somebody of whom it is not clear that the leader knows him.
+    probing: BTreeMap<String, u64>,
     /// Receivers that the leader has taken a message for.
     known_here: BTreeSet<String>,
     /// By replica: which deeds are [`State::Uncovered`].
@@ -107,7 +107,7 @@ impl Deeds {
             in_flight: 0,
             unanswered: 0,
             barrier: None,
-            probing: BTreeSet::new(),
+            probing: BTreeMap::new(),
             known_here: BTreeSet::new(),
             uncovered: vec![BTreeSet::new(); replicas],
             uncovered_most,
@@ -151,24 +151,26 @@ impl Deeds {
 
     /// Whether this is a message to somebody whom the leader may not know, as far as one under way will tell.
     fn waits_for_probe(&self, op: &Op) -> bool {
-        let Op::Send { to, .. } = op else { return false };
-        let is_it = |probed: &Receiver| match (probed, to) {
-            // Whoever that is.
-            (Receiver::Account(_), Receiver::Name(_)) => true,
-            (probed, to) => address(probed) == address(to),
-        };
-        self.probing.iter().filter_map(|number| receiver(&self.list.get(number)?.op)).any(is_it)
+        let Some(to) = receiver(op).filter(|_| !self.probing.is_empty()) else { return false };
+        // Whom a name means may be just the account that is asked about: those stand first.
+        let by_account = |(address, _): (&String, _)| address.starts_with('#');
+        let may_be_it = matches!(to, Receiver::Name(_)) && self.probing.first_key_value().is_some_and(by_account);
+        may_be_it || self.probing.contains_key(&address(to))
+    }
+
+    /// Of whom a message in flight will tell whether the leader knows him.
+    fn probed_by(&self, number: u64) -> Option<String> {
+        let deed = self.list.get(&number).filter(|_| !self.probing.is_empty())?;
+        receiver(&deed.op).map(address).filter(|to| self.probing.get(to) == Some(&number))
     }
 
     /// The leader has taken a message: it knows the receiver.
     pub fn note_receiver(&mut self, number: u64) {
-        if self.probing.contains(&number)
-            && let Some(to) = self.list.get(&number).and_then(|deed| receiver(&deed.op))
-        {
+        if let Some(to) = self.probed_by(number) {
             if self.known_here.len() >= KNOWN_MOST {
                 self.known_here.clear();
             }
-            self.known_here.insert(address(to));
+            self.known_here.insert(to);
         }
     }
 
@@ -198,8 +200,8 @@ impl Deeds {
         deed.sent = true;
         self.in_flight += 1;
         self.cursor = number + 1;
-        if receiver(&deed.op).is_some_and(|to| !self.known_here.contains(&address(to))) {
-            self.probing.insert(number);
+        if let Some(to) = receiver(&deed.op).map(address).filter(|to| !self.known_here.contains(to)) {
+            self.probing.insert(to, number);
         }
         if is_barrier(&deed.op) {
             self.barrier = Some(number);
@@ -252,7 +254,9 @@ impl Deeds {
 
     /// A deed leaves its state.
     fn leave(&mut self, number: u64) {
-        self.probing.remove(&number);
+        if let Some(to) = self.probed_by(number) {
+            self.probing.remove(&to);
+        }
         match self.list.get(&number).map(|deed| deed.state) {
             Some(State::Sent) => self.in_flight -= 1,
             Some(State::Uncovered(by)) => {
