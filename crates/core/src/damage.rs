@@ -47,8 +47,8 @@ pub(crate) struct Damage {
 struct Record {
     /// The state knows what stood there.
     applied: bool,
-    /// What was handed to the disk to stand there.
-    mending: Option<Arc<Fact>>,
+    /// What is to stand there was handed to the disk.
+    mending: bool,
     /// Who has said, on the link that it has now, that it is missing there too.
     missing: BTreeSet<ReplicaId>,
 }
@@ -173,7 +173,7 @@ impl Core {
 
     /// Asks a peer for what is damaged here.
     pub(crate) fn repair_from(&mut self, peer: ReplicaId, id: LinkId) {
-        let waiting = self.damage.records.iter().filter(|(_, record)| record.mending.is_none());
+        let waiting = self.damage.records.iter().filter(|(_, record)| !record.mending);
         let damaged: Vec<Position> = waiting.map(|(&position, _)| position).take(ASKED).collect();
         for position in damaged.into_iter().filter(|_| !planted(Bug::LeavesDamaged)) {
             self.send(peer, id, PeerMessage::Pull(Pull { from: position, upto: position.seq }));
@@ -183,7 +183,7 @@ impl Core {
     /// Whether this replica has nothing at a position, and nothing on its way there either.
     pub(crate) fn is_missing(&self, position: Position) -> bool {
         match self.damage.records.get(&position) {
-            Some(record) => record.mending.is_none(),
+            Some(record) => !record.mending,
             None => !self.ledger.taken.covers(position) && !self.ledger.held.contains(position),
         }
     }
@@ -191,7 +191,7 @@ impl Core {
     /// A peer says that it has not got what was asked for.
     pub(crate) fn on_missing(&mut self, now: Now, peer: ReplicaId, position: Position) {
         let others = usize::from(self.config.replicas) - 1;
-        let Some(record) = self.damage.records.get_mut(&position).filter(|record| record.mending.is_none()) else {
+        let Some(record) = self.damage.records.get_mut(&position).filter(|record| !record.mending) else {
             return;
         };
         record.missing.insert(peer);
@@ -206,10 +206,10 @@ impl Core {
 
     /// What stood in a damaged record has come back; or what is to stand there for ever.
     pub(crate) fn mend(&mut self, now: Now, fact: Arc<Fact>) {
-        let Some(record) = self.damage.records.get_mut(&fact.position).filter(|record| record.mending.is_none()) else {
+        let Some(record) = self.damage.records.get_mut(&fact.position).filter(|record| !record.mending) else {
             return;
         };
-        record.mending = Some(fact.clone());
+        record.mending = true;
         let anew = record.applied == (fact.body == Body::Lost);
         if anew {
             self.damage.start_anew_at = Some(now.mono + SETTLE);

@@ -39,9 +39,8 @@ impl VersionVector {
 
     /// Takes a position out, with all after it in its incarnation.
     pub fn lower(&mut self, position: Position) {
-        let before = Seq(position.seq.0.saturating_sub(1));
         if let Some(seq) = self.0.get_mut(&position.incarnation) {
-            *seq = (*seq).min(before);
+            *seq = (*seq).min(position.previous().seq);
             if *seq == Seq::NONE {
                 self.0.remove(&position.incarnation);
             }
