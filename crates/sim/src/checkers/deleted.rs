@@ -7,8 +7,8 @@ use lastword_facts::AccountId;
 use crate::person::Stage;
 use crate::world::World;
 
-/// What was asked before the deletion was on disk may still be answered for so long.
-const ON_ITS_WAY: Duration = Duration::from_millis(300);
+/// What was asked or made before the deletion may still be told for so long: it waits for others to confirm.
+const ON_ITS_WAY: Duration = Duration::from_secs(2);
 
 /// A replica answers or shows something to somebody who is logged in to this account.
 pub(super) fn on_seen(world: &mut World, node: usize, account: AccountId) {
