@@ -107,6 +107,9 @@ impl Core {
         }
         if !lives(fact.author) || !lives(message.to) {
             hit("message beside a deletion");
+            if self.directory.any(fact.author).is_none() || self.directory.any(message.to).is_none() {
+                self.damage.note_unshown(fact.position);
+            }
             if planted(Bug::DropsBesideDeletion) {
                 return (Change::None, Effect::None);
             }

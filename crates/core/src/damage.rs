@@ -38,6 +38,9 @@ pub(crate) struct Damage {
     records: BTreeMap<Position, Record>,
     /// Mended, and to be applied when this replica starts anew.
     unapplied: BTreeSet<Position>,
+    /// Messages, the first of each incarnation, that could not be shown: what says who wrote them, or
+    /// whose they are, could not be read.
+    unshown: BTreeMap<Incarnation, Seq>,
     asked: Mono,
     /// The log is not what the state was made from: when to start anew on it.
     start_anew_at: Option<Mono>,
@@ -83,6 +86,20 @@ impl Damage {
         (first.incarnation == incarnation).then_some(first)
     }
 
+    /// Whether the state lacks what stands, or stood, in records of the log.
+    fn leaves_gaps(&self) -> bool {
+        !self.unapplied.is_empty() || self.records.values().any(|record| !record.applied)
+    }
+
+    /// Remembers a message of accounts that are not known: they may be, once more can be read.
+    pub(crate) fn note_unshown(&mut self, position: Position) {
+        if self.leaves_gaps() {
+            hit("message of an account that could not be read");
+            let first = self.unshown.entry(position.incarnation).or_insert(position.seq);
+            *first = position.seq.min(*first);
+        }
+    }
+
     /// What was said on a link is forgotten with it.
     pub(crate) fn forget_link(&mut self, peer: ReplicaId) {
         for record in self.records.values_mut() {
@@ -115,7 +132,7 @@ impl Core {
         changes
     }
 
-    /// This position, or the last one before what stands in front of it and could not be read.
+    /// This position, or the last one before what stands in front of it and could not be read, or shown.
     pub(crate) fn before_unreadable(&self, position: Position) -> Position {
         // To a replica on its own nothing comes back, and what stands behind it would wait for ever.
         if self.config.replicas == 1 {
@@ -124,7 +141,9 @@ impl Core {
         let from = Position { seq: Seq::NONE, ..position };
         let unreadable = self.damage.records.range(from..=position).filter(|(_, record)| !record.applied);
         let mended = self.damage.unapplied.range(from..=position);
-        let first = unreadable.map(|(unreadable, _)| unreadable).chain(mended).min();
+        let unshown = self.damage.unshown.get(&position.incarnation);
+        let unshown = unshown.map(|&seq| Position { seq, ..position }).filter(|unshown| unshown.seq <= position.seq);
+        let first = unreadable.map(|(&unreadable, _)| unreadable).chain(mended.copied()).chain(unshown).min();
         first.map_or(position, |first| first.previous())
     }
 
@@ -222,6 +241,10 @@ impl Core {
         let Some(record) = self.damage.records.remove(&position) else { return };
         if !record.applied {
             self.damage.unapplied.insert(position);
+        }
+        if !self.damage.leaves_gaps() {
+            // What is still not known was lost everywhere.
+            self.damage.unshown.clear();
         }
         hit("damaged record mended");
         self.report(Report::Repaired(position));

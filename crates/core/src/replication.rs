@@ -20,6 +20,12 @@ pub(crate) const PIECE_BYTES: usize = 1024 * 1024;
 
 impl Core {
     pub(crate) fn on_link_up(&mut self, now: Now, peer: ReplicaId, id: LinkId) {
+        let replaced = self.peers.links().find(|&(other, _)| other == peer).map(|(_, link)| link.id);
+        if let Some(replaced) = replaced {
+            // Nobody uses it any more: left open it would keep the two from dialling each other again.
+            hit("link replaced by another");
+            self.outputs.push_back(Output::CloseLink(peer, replaced));
+        }
         self.drop_link(now, peer, Leave::Disconnected);
         let Some(state) = self.peers.peer(peer) else { return };
         state.link = Some(Link::new(id, now.mono));
