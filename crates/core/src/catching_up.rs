@@ -42,6 +42,7 @@ impl Core {
         let taken = &self.ledger.taken;
         self.wanted.retain(|&incarnation, &mut seq| taken.seq(incarnation) < seq);
         self.gaps.retain(|incarnation| self.wanted.contains_key(incarnation));
+        self.blocked.retain(|incarnation, missing| !taken.covers(*missing) && self.wanted.contains_key(incarnation));
         self.give_up_pulls(now.mono);
         let wanted: Vec<(Incarnation, Seq)> =
             self.wanted.iter().map(|(&incarnation, &seq)| (incarnation, seq)).collect();
@@ -54,6 +55,14 @@ impl Core {
 
     fn pull_incarnation(&mut self, now: Mono, incarnation: Incarnation, target: Seq) {
         let mut next = self.ledger.taken.seq(incarnation).next();
+        // What comes after a fact that has to wait is asked for ahead only while there is room to hold it: the
+        // pulls under way are limited, and what the others wait for must find a place among them.
+        let waits = self.ledger.held.contains(Position { incarnation, seq: next });
+        let crowded = self.ledger.held.bytes() > self.config.settings.held_bytes / 2;
+        if self.blocked.contains_key(&incarnation) || waits && crowded {
+            hit("not pulled before what it waits for");
+            return;
+        }
         for _ in 0..PIECES {
             let mut from = Position { incarnation, seq: next };
             while from.seq <= target && self.ledger.held.contains(from) {

@@ -62,6 +62,11 @@ impl Held {
         }
     }
 
+    /// How much is held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.facts.is_empty()
     }

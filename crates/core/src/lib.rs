@@ -86,6 +86,9 @@ pub struct Core {
     wanted: BTreeMap<Incarnation, Seq>,
     /// Incarnations of which a pushed fact was dropped: to be pulled although their replica pushes.
     gaps: BTreeSet<Incarnation>,
+    /// Incarnations whose next fact was dropped, and what that one waits for: pulling it again before that
+    /// is there would only keep others from being pulled.
+    blocked: BTreeMap<Incarnation, Position>,
     health: Arc<Health>,
     // Names.
     hearsay: claims::Hearsay,
@@ -138,6 +141,7 @@ impl Core {
             peers,
             wanted: BTreeMap::new(),
             gaps: BTreeSet::new(),
+            blocked: BTreeMap::new(),
             health: Arc::new(health),
             hearsay: claims::Hearsay::default(),
             attempts: BTreeMap::new(),

@@ -156,6 +156,9 @@ impl Core {
                 if self.gaps.insert(fact.position.incarnation) {
                     self.report(Report::HoldFull);
                 }
+                if fact.previous().seq == self.ledger.taken.seq(fact.position.incarnation) {
+                    self.blocked.insert(fact.position.incarnation, missing);
+                }
                 self.want(missing);
                 self.want(fact.position);
             }
