@@ -96,12 +96,16 @@ impl Core {
         token: TokenHash,
         seen: Option<Stamp>,
     ) -> Result<(), Refusal> {
-        // Also where the token is not known here: this connection may be logged in with an older one, and what
-        // follows at once is to be ordered after what the client has seen elsewhere.
+        // Also where the token is not known here: what this client does next is ordered after what it has seen.
         if let Some(seen) = seen {
             self.ledger.observe(seen);
         }
-        let account = self.directory.session(token).ok_or(Refusal::WrongLogin)?;
+        let Some(account) = self.directory.session(token) else {
+            // It may be logged in with an older session of its own. What it has sent behind this request would be
+            // taken in, and then once more, after what it sends when it has learned of the refusal.
+            self.connections.log_out(id);
+            return Err(Refusal::WrongLogin);
+        };
         if self.connections.login(id).is_some_and(|login| login.account != account) {
             return Err(Refusal::AlreadyLoggedIn);
         }
