@@ -201,6 +201,8 @@ impl Machine {
                 self.held_up_since = self.held_up_since.or(Some(self.now));
                 return self.deeds.wait(number, self.now + HOLD_UP);
             }
+            // Given up: those that follow to the same receiver need not be asked about one by one.
+            Code::NoSuchUser if deed.command.is_none() => self.deeds.note_receiver(number),
             Code::TooMany if deed.retries < RETRIES || deed.command.is_none() => {
                 return self.deeds.wait(number, self.now + retry_after(refusal.retry_ms));
             }

@@ -164,7 +164,8 @@ impl Deeds {
         receiver(&deed.op).map(address).filter(|to| self.probing.get(to) == Some(&number))
     }
 
-    /// The leader has taken a message: it knows the receiver.
+    /// Of the receiver of a message there is nothing more to find out: the leader knows him, or it was waited for
+    /// long enough.
     pub fn note_receiver(&mut self, number: u64) {
         if let Some(to) = self.probed_by(number) {
             if self.known_here.len() >= KNOWN_MOST {
@@ -303,7 +304,7 @@ impl Deeds {
         for deed in self.list.values_mut() {
             deed.sent_before |= deed.state == State::Sent;
         }
-        self.take_back();
+        self.take_back(None);
         if planted(Bug::ResendsLast) {
             let kept: Vec<u64> = self.list.keys().copied().filter(|&number| self.is_kept(number)).collect();
             for number in kept {
@@ -313,10 +314,17 @@ impl Deeds {
         }
     }
 
-    /// What was sent to the leader was not taken in, for want of a login: it is to be sent again.
-    pub fn take_back(&mut self) {
+    /// A `create` that the leader was sent and has not answered.
+    pub fn create_in_flight(&self) -> Option<u64> {
+        let number = self.barrier?;
+        matches!(self.list.get(&number)?.op, Op::Create { .. }).then_some(number)
+    }
+
+    /// What was sent to the leader, but for one, was not taken in, for want of a login: it is to be sent again.
+    pub fn take_back(&mut self, but: Option<u64>) {
         for (number, deed) in &mut self.list {
             match deed.state {
+                _ if Some(*number) == but => {}
                 State::Uncovered(_) if matches!(deed.op, Op::Create { .. }) => {}
                 State::Uncovered(by) => {
                     self.uncovered[by].remove(number);
@@ -326,7 +334,7 @@ impl Deeds {
                 State::Waiting(_) => {}
             }
         }
-        (self.cursor, self.in_flight, self.barrier) = (0, 0, None);
+        (self.cursor, self.in_flight, self.barrier) = (0, usize::from(but.is_some()), but);
         self.probing.clear();
         self.known_here.clear();
     }
@@ -344,8 +352,11 @@ impl Deeds {
         self.uncovered[replica].contains(&number)
     }
 
-    /// Has it sent again after all.
+    /// Has it sent again after all, unless it is in flight.
     pub fn send_create_again(&mut self, number: u64) {
+        if self.create_in_flight() == Some(number) {
+            return;
+        }
         self.leave(number);
         if let Some(deed) = self.list.get_mut(&number) {
             deed.state = State::Waiting(Time::default());

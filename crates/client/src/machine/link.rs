@@ -168,9 +168,13 @@ impl Connection {
         self.confirming
     }
 
-    /// Forgets what it was asked for the caller: that will be asked again.
-    pub fn forget_deeds(&mut self) {
-        self.asked.retain(|_, asked| !matches!(asked.what, What::Deed { .. } | What::Listen));
+    /// Forgets what it was asked for the caller, but for one: that will be asked again.
+    pub fn forget_deeds(&mut self, but: Option<u64>) {
+        self.asked.retain(|_, asked| match asked.what {
+            What::Deed { number, .. } => Some(number) == but,
+            What::Listen => false,
+            _ => true,
+        });
     }
 
     /// Since when it owes an answer that costs no more than a sync, and has said nothing at all.

@@ -167,12 +167,14 @@ impl Machine {
         self.set_login(r, Login::Later(self.now + super::answers::retry_after(retry_ms)));
     }
 
-    /// What was sent after a `resume` that was refused was refused as well.
+    /// What was sent after a `resume` that was refused was refused as well; but a `create` needs no login, and
+    /// is answered.
     fn take_back(&mut self, r: usize) {
+        let create = self.deeds.create_in_flight();
         if let Some(connection) = self.links[r].connection() {
-            connection.forget_deeds();
+            connection.forget_deeds(create);
         }
-        self.deeds.take_back();
+        self.deeds.take_back(create);
     }
 
     /// The leader does not know the session.
