@@ -30,7 +30,7 @@ pub(super) fn on_sent(world: &mut World, connection: ConnectionId, key: Key, cop
 }
 
 /// On how many disks a message of the person at this connection is or was.
-fn disks_with(world: &World, connection: ConnectionId, key: Key) -> u32 {
+pub(super) fn disks_with(world: &World, connection: ConnectionId, key: Key) -> u32 {
     let Some(state) = world.connections.get(&connection) else { return u32::MAX };
     let Some(account) = world.people[state.person].account_id() else { return u32::MAX };
     let positions = world.positions.get(&(account, key)).map(Vec::as_slice).unwrap_or_default();

@@ -30,7 +30,9 @@ pub(super) fn check(world: &World) -> Vec<String> {
         if let Some((_, deed)) = person.waiting.values().next() {
             missing.push(format!("p{} still waits for {deed:?}", person.number));
         }
-        if person.stage == Stage::LoggedOut && !world.account_is_gone(person.number) {
+        // A deletion that nobody answered may have been done.
+        let deleted = person.account_id().is_some_and(|account| world.deletions.contains_key(&account));
+        if person.stage == Stage::LoggedOut && !deleted && !world.account_is_gone(person.number) {
             missing.push(format!("p{} was logged out, and can't log in again", person.number));
         }
         if person.stage != Stage::Chatting {
@@ -38,7 +40,9 @@ pub(super) fn check(world: &World) -> Vec<String> {
         }
         for (number, sent) in person.sent.iter().enumerate().filter(|(_, sent)| sent.acknowledged.is_some()) {
             let receiver = &world.people[sent.to];
-            let gone = world.is_gone(person.number, number);
+            // With the last record of an account's claim its messages can't be shown until it is claimed again.
+            let account_gone = |person: &Person| world.account_is_gone(person.number);
+            let gone = world.is_gone(person.number, number) || account_gone(person) || account_gone(receiver);
             let shown = receiver.shown.iter().any(|shown| (shown.from, shown.number) == (person.number, number));
             if receiver.stage == Stage::Chatting && !shown && !gone {
                 let copies = world.copies_of(person.number, number);

@@ -45,7 +45,7 @@ pub(crate) fn on_answer(
         Answer::Sent { key, copies, seen, .. } => {
             seen::on_told(world, connection, *seen);
             copies::on_sent(world, connection, *key, *copies);
-            breath::on_sent(world, node, *copies);
+            breath::on_sent(world, node, connection, *key, *copies);
         }
         Answer::LoggedIn { account, .. } | Answer::Created { account, .. } => {
             deleted::on_seen(world, node, *account);
