@@ -2,8 +2,9 @@
 //!
 //! 1. From the moment that a damaged record is known, no version vector that is told covers it. Vectors
 //!    are only ever raised on a link, so the links are begun anew.
-//! 2. It is asked for at everybody who is connected, and once again every 2 s. Who has it sends it; who
-//!    has neither it nor a copy on its way says that it is *missing*.
+//! 2. It is asked for at everybody who is connected, a batch at a time: the next one when what came of the
+//!    last is on disk, or after 2 s. Who has it sends it; who has neither it nor a copy on its way says
+//!    that it is *missing*.
 //! 3. When every other member of the group says so, nobody will ever have it again: its position is
 //!    filled with a [`Body::Lost`], which is the same whoever makes it, so that vectors, and what rests
 //!    on it, go on.
@@ -11,6 +12,7 @@
 //!    another one than the state was made from: the replica starts anew on its log.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +25,7 @@ use crate::io::{Leave, LinkId, Output, ReplicaId, Report};
 use crate::peer_message::{PeerMessage, Pull};
 use crate::time::{Mono, Now};
 
-/// How often what is damaged is asked for.
+/// How long an answer is waited for before the next ones are asked for.
 const ASK_EVERY: Duration = Duration::from_secs(2);
 /// Records asked for at once, on one link.
 const ASKED: usize = 32;
@@ -41,7 +43,11 @@ pub(crate) struct Damage {
     /// Messages, the first of each incarnation, that could not be shown: what says who wrote them, or
     /// whose they are, could not be read.
     unshown: BTreeMap<Incarnation, Seq>,
+    /// The last one that was asked for.
+    asked_last: Option<Position>,
     asked: Mono,
+    /// How many are on their way to the disk.
+    mending: usize,
     /// The log is not what the state was made from: when to start anew on it.
     start_anew_at: Option<Mono>,
 }
@@ -70,7 +76,8 @@ impl Damage {
         }
         self.records.insert(position, Record { applied, ..Record::default() });
         if self.records.len() > REMEMBERED {
-            self.records.pop_last();
+            let forgotten = self.records.pop_last();
+            self.mending -= usize::from(forgotten.is_some_and(|(_, record)| record.mending));
         }
         self.records.contains_key(&position)
     }
@@ -84,6 +91,14 @@ impl Damage {
         let from = Position { incarnation, seq: Seq::NONE };
         let (&first, _) = self.records.range(from..).next()?;
         (first.incarnation == incarnation).then_some(first)
+    }
+
+    /// What is to be asked for next: all get their turn, also behind those that nobody can mend.
+    fn batch(&self) -> Vec<Position> {
+        let last = self.asked_last.map_or(Unbounded, Excluded);
+        let again = self.asked_last.into_iter().flat_map(|last| self.records.range(..=last));
+        let ahead = self.records.range((last, Unbounded)).chain(again);
+        ahead.filter(|(_, record)| !record.mending).map(|(&position, _)| position).take(ASKED).collect()
     }
 
     /// Whether the state lacks what stands, or stood, in records of the log.
@@ -188,13 +203,12 @@ impl Core {
         for (peer, link) in links {
             self.repair_from(peer, link);
         }
+        self.damage.asked_last = self.damage.batch().last().copied();
     }
 
     /// Asks a peer for what is damaged here.
     pub(crate) fn repair_from(&mut self, peer: ReplicaId, id: LinkId) {
-        let waiting = self.damage.records.iter().filter(|(_, record)| !record.mending);
-        let damaged: Vec<Position> = waiting.map(|(&position, _)| position).take(ASKED).collect();
-        for position in damaged.into_iter().filter(|_| !planted(Bug::LeavesDamaged)) {
+        for position in self.damage.batch().into_iter().filter(|_| !planted(Bug::LeavesDamaged)) {
             self.send(peer, id, PeerMessage::Pull(Pull { from: position, upto: position.seq }));
         }
     }
@@ -229,6 +243,7 @@ impl Core {
             return;
         };
         record.mending = true;
+        self.damage.mending += 1;
         let anew = record.applied == (fact.body == Body::Lost);
         if anew {
             self.damage.start_anew_at = Some(now.mono + SETTLE);
@@ -239,6 +254,10 @@ impl Core {
     /// It stands there, on disk: now it may be told.
     pub(crate) fn on_repaired(&mut self, position: Position) {
         let Some(record) = self.damage.records.remove(&position) else { return };
+        self.damage.mending -= usize::from(record.mending);
+        if self.damage.mending == 0 {
+            self.damage.asked = Mono::default();
+        }
         if !record.applied {
             self.damage.unapplied.insert(position);
         }
