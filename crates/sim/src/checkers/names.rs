@@ -40,9 +40,10 @@ pub(super) fn check(world: &World) -> Vec<String> {
 /// Whether the two replicas that gave a name away were connected all the while; and through whom.
 fn were_connected(world: &World, told: AccountId, owner: AccountId) -> Option<usize> {
     let &(_, here, decided) = world.created.iter().find(|(account, ..)| *account == told)?;
-    let (_, made) = claim_of(world, told, Some(here))?;
-    let (there, their_made) = claim_of(world, owner, None)?;
-    let their_confirm = confirm_of(world, owner)?;
+    let made = claim_of(world, told, here)?;
+    // An account is claimed anew at every replica that its client turns to; who confirmed it gave the name away.
+    let (there, their_confirm) = confirm_of(world, owner)?;
+    let their_made = claim_of(world, owner, there)?;
     let from = Mono(made.min(their_made).0.saturating_sub(MARGIN));
     let to = decided.max(their_confirm);
     let calm = |one: usize, other: usize| world.network.was_calm(pair(one, other), from, to);
@@ -50,17 +51,18 @@ fn were_connected(world: &World, told: AccountId, owner: AccountId) -> Option<us
     (0..world.nodes.len()).find(|third| calm(here, here) && calm(there, there) && through(third))
 }
 
-/// Where and when an account's earliest claim was made (at this replica, if one is asked for).
-fn claim_of(world: &World, account: AccountId, at: Option<usize>) -> Option<(usize, Mono)> {
+/// When this replica first made a claim for the account.
+fn claim_of(world: &World, account: AccountId, at: usize) -> Option<Mono> {
     let is_claim = |fact: &Fact| fact.author == account && matches!(fact.body, Body::Claim(_));
     let claims = world.facts.values().filter(|fact| is_claim(fact)).filter_map(|fact| made(world, fact.position));
-    claims.filter(|(node, _)| at.is_none_or(|at| at == *node)).min_by_key(|(_, when)| *when)
+    claims.filter(|(node, _)| *node == at).map(|(_, when)| when).min()
 }
 
-fn confirm_of(world: &World, account: AccountId) -> Option<Mono> {
+/// Where and when an account was first confirmed.
+fn confirm_of(world: &World, account: AccountId) -> Option<(usize, Mono)> {
     let is_confirm = |fact: &Fact| fact.author == account && matches!(fact.body, Body::Confirm(_));
     let confirms = world.facts.values().filter(|fact| is_confirm(fact));
-    confirms.filter_map(|fact| Some(made(world, fact.position)?.1)).min()
+    confirms.filter_map(|fact| made(world, fact.position)).min_by_key(|(_, when)| *when)
 }
 
 fn made(world: &World, position: Position) -> Option<(usize, Mono)> {

@@ -9,7 +9,7 @@ use crate::person::Deed;
 use crate::world::{Asked, World};
 
 /// A replica that nothing happens to answers in so much: others get 1 s to confirm.
-const AT_REPLICA: Duration = Duration::from_secs(2);
+const AT_REPLICA: Duration = Duration::from_millis(1500);
 /// The same for names, which wait for two verdicts of at most 5 s each.
 const AT_REPLICA_NAMES: Duration = Duration::from_secs(11);
 /// People wait so long, failovers and all.
