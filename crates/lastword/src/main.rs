@@ -1,7 +1,9 @@
 //! Lastword: chat that keeps talking while servers die.
 
+mod bench;
 mod chat;
 mod export;
+mod group;
 mod import;
 mod key;
 mod local;
@@ -33,6 +35,8 @@ enum Command {
     Server(server::Arguments),
     /// Make a cluster key, for a group on several machines.
     Key(key::Arguments),
+    /// Put load on a group, and check that every message arrives.
+    Bench(bench::Arguments),
     /// Bring accounts and messages of the original program into a stopped server's data.
     Import(import::Arguments),
     /// Write the accounts and pending messages of a stopped server as the original's files.
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
         Command::Chat(arguments) => chat::run(&arguments),
         Command::Server(arguments) => server::run(&arguments),
         Command::Key(arguments) => key::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
     };

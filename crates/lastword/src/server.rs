@@ -93,7 +93,7 @@ pub(crate) fn start_log() {
 }
 
 /// Every connection is an open file, and the usual limit is 1,024: as many as the system lets us.
-fn allow_many_files() {
+pub(crate) fn allow_many_files() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

@@ -13,7 +13,7 @@ const FORMS: &str = "The replicas are given as `HOST PORT HOST PORT …`, or as 
 ///
 /// # Errors
 /// What is wrong with them, and the right forms.
-pub(super) fn parse(arguments: &[String]) -> Result<Vec<String>, String> {
+pub(crate) fn parse(arguments: &[String]) -> Result<Vec<String>, String> {
     if arguments.is_empty() {
         return Ok(LOCAL.map(String::from).to_vec());
     }

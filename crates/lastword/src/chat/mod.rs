@@ -5,7 +5,7 @@
 //! * `conversation`: carries commands out through the client library, and says what happens.
 //! * `pipe` and `terminal`: where lines come from; `output`: where they go.
 
-mod addresses;
+pub(crate) mod addresses;
 mod command;
 mod conversation;
 mod escape;
@@ -22,7 +22,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory};
 
-pub(crate) use output::{announce, complain};
+pub(crate) use output::{announce, complain, progress};
 
 /// Arguments of `lastword chat`.
 #[derive(Args)]
@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let replicas = match addresses::parse(&arguments.replicas) {
         Ok(replicas) => replicas,
-        Err(wrong) => bad_arguments(wrong),
+        Err(wrong) => bad_arguments("chat", wrong),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let at_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
@@ -51,10 +51,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(if all_done? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Says what is wrong with the arguments, as clap would, and exits with 2.
-fn bad_arguments(wrong: String) -> ! {
+/// Says what is wrong with the arguments of a command, as clap would, and exits with 2.
+pub(crate) fn bad_arguments(command: &str, wrong: String) -> ! {
     let mut program = crate::Cli::command();
     program.build();
-    let chat = program.find_subcommand_mut("chat").expect("this is run by it");
-    chat.error(ErrorKind::ValueValidation, wrong).exit()
+    let command = program.find_subcommand_mut(command).expect("this is run by it");
+    command.error(ErrorKind::ValueValidation, wrong).exit()
 }

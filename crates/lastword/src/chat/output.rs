@@ -42,6 +42,11 @@ pub(crate) fn announce(text: &str) {
     println!("{text}");
 }
 
+/// Says on standard error how far something is.
+pub(crate) fn progress(text: &str) {
+    eprintln!("{text}");
+}
+
 /// Says on standard error why the program ends.
 pub(crate) fn complain(error: &anyhow::Error) {
     eprintln!("lastword: {error:#}");

@@ -1,0 +1,178 @@
+//! Three replicas on this machine, as three processes of their own.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::chat::announce;
+
+/// How many.
+pub(crate) const REPLICAS: usize = 3;
+const NAMES: [&str; REPLICAS] = ["a", "b", "c"];
+/// A server must answer after so long.
+const START: Duration = Duration::from_secs(30);
+/// A server that was told to stop may take so long.
+const STOP: Duration = Duration::from_secs(10);
+
+/// The three. Dropped, they are told to stop.
+pub(crate) struct Group {
+    servers: Vec<Server>,
+}
+
+/// One of the three.
+pub(crate) struct Server {
+    /// As clients see it.
+    pub(crate) name: &'static str,
+    /// `HOST:PORT`.
+    pub(crate) address: String,
+    /// The command that starts it again.
+    pub(crate) again: String,
+    child: Child,
+    ended: Option<ExitStatus>,
+}
+
+impl Server {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it without a word, as `kill -9` does.
+    pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill().with_context(|| format!("can't kill {} (pid {})", self.name, self.pid()))?;
+        self.ended = Some(self.child.wait()?);
+        Ok(())
+    }
+
+    fn start(name: &'static str, address: &str, group: &str, data: &Path) -> anyhow::Result<Self> {
+        let program = std::env::current_exe().context("can't tell where this program is")?;
+        let (host, port) = address.rsplit_once(':').context("an address without a port")?;
+        let data = data.join(format!("{host}_{port}"));
+        let mut command = Command::new(&program);
+        command.args(["server", host, port, "--group", group, "--data"]).arg(&data);
+        if std::env::var_os("LASTWORD_LOG").is_none() {
+            command.env("LASTWORD_LOG", "error");
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().with_context(|| format!("can't start {}", program.display()))?;
+        if let Some(log) = child.stderr.take() {
+            std::thread::spawn(move || {
+                for line in BufReader::new(log).lines().map_while(Result::ok) {
+                    announce(&format!("[{name}] {line}"));
+                }
+            });
+        }
+        let again = format!("{} server {host} {port} --group {group} --data {}", program.display(), data.display());
+        Ok(Self { name, address: address.to_owned(), again, child, ended: None })
+    }
+
+    /// Waits until it answers, or has ended.
+    fn wait_until_up(&mut self) -> anyhow::Result<()> {
+        let began = Instant::now();
+        while began.elapsed() < START {
+            if let Some(status) = self.child.try_wait()? {
+                self.ended = Some(status);
+                // What it said goes out first.
+                std::thread::sleep(Duration::from_millis(100));
+                bail!("{} did not start ({status}); why stands above", self.name);
+            }
+            if is_healthy(&self.address).unwrap_or(false) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        bail!("{} does not answer on {} after {} s", self.name, self.address, START.as_secs())
+    }
+}
+
+impl Group {
+    /// Starts them at these addresses, each in a folder of its own below `data`, and waits until all
+    /// answer.
+    ///
+    /// # Errors
+    /// One can't be started, ends, or does not answer in 30 s. None is left then.
+    pub(crate) fn start(addresses: &[String], data: &Path) -> anyhow::Result<Self> {
+        let list = addresses.join(",");
+        let mut group = Self { servers: Vec::new() };
+        for (name, address) in NAMES.iter().zip(addresses) {
+            group.servers.push(Server::start(name, address, &list, data)?);
+        }
+        for server in &mut group.servers {
+            server.wait_until_up()?;
+        }
+        Ok(group)
+    }
+
+    pub(crate) fn servers(&self) -> &[Server] {
+        &self.servers
+    }
+
+    /// The one that clients call by this name.
+    pub(crate) fn server(&mut self, name: &str) -> Option<&mut Server> {
+        self.servers.iter_mut().find(|server| server.name == name)
+    }
+
+    /// Those that have ended since this was asked for last.
+    pub(crate) fn newly_ended(&mut self) -> Vec<(&Server, ExitStatus)> {
+        let mut ended = Vec::new();
+        for server in self.servers.iter_mut().filter(|server| server.ended.is_none()) {
+            if let Ok(Some(status)) = server.child.try_wait() {
+                server.ended = Some(status);
+                ended.push((&*server, status));
+            }
+        }
+        ended
+    }
+
+    /// Stops those that run, and says whether each ended well.
+    pub(crate) fn stop(&mut self) -> bool {
+        for server in self.servers.iter().filter(|server| server.ended.is_none()) {
+            // Ctrl-C has reached them too; a second word does no harm.
+            if let Some(pid) = i32::try_from(server.pid()).ok().and_then(Pid::from_raw) {
+                let _ = kill_process(pid, Signal::TERM);
+            }
+        }
+        let began = Instant::now();
+        let mut well = true;
+        for server in self.servers.iter_mut().filter(|server| server.ended.is_none()) {
+            let status = wait(&mut server.child, STOP.saturating_sub(began.elapsed()));
+            well &= status.is_some_and(|status| status.success());
+            if status.is_none() {
+                announce(&format!("{} does not stop: killing it", server.name));
+                let _ = server.child.kill();
+            }
+            server.ended = status.or_else(|| server.child.wait().ok());
+        }
+        well
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn is_healthy(address: &str) -> std::io::Result<bool> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer.starts_with("HTTP/1.1 200"))
+}
+
+fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
+    let began = Instant::now();
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if began.elapsed() < patience => std::thread::sleep(Duration::from_millis(20)),
+            _ => return None,
+        }
+    }
+}

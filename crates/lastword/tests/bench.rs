@@ -1,0 +1,76 @@
+//! `lastword bench`, as a user meets it: that it counts rightly, not how fast it is.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// Runs a bench of one second, on three servers of its own. Its result, and whether it ended well.
+fn bench(arguments: &[&str]) -> (Value, bool) {
+    let output = Command::new(env!("CARGO_BIN_EXE_lastword"))
+        .args(["bench", "--local", "--seconds", "1", "--json"])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("it runs");
+    (serde_json::from_slice(&output.stdout).expect("JSON"), output.status.success())
+}
+
+fn number(result: &Value, key: &str) -> f64 {
+    result[key].as_f64().unwrap_or_else(|| panic!("no {key} in {result}"))
+}
+
+#[test]
+fn everything_is_delivered_to_those_who_listen() {
+    let (result, well) = bench(&["--connections", "3", "--in-flight", "20"]);
+    assert!(well && number(&result, "acknowledged") > 0.0, "{result}");
+    assert_eq!(result["acknowledged"], result["delivered"], "{result}");
+    assert_eq!(result["errors"], serde_json::json!({}), "{result}");
+    assert_eq!(result["replicas"].as_array().map(Vec::len), Some(3), "{result}");
+    assert!(number(&result, "disk_bytes_per_message") > 140.0, "{result}");
+    assert!(result["latency_ms"]["p50"].as_f64() <= result["latency_ms"]["max"].as_f64(), "{result}");
+}
+
+#[test]
+fn what_is_not_delivered_waits() {
+    let (result, well) = bench(&["--connections", "2", "--receivers", "mixed", "--size", "1000"]);
+    assert!(well, "{result}");
+    assert!(number(&result, "delivered") > 0.0, "{result}");
+    assert!(number(&result, "delivered") < number(&result, "acknowledged"), "{result}");
+}
+
+#[test]
+fn the_leader_dies_and_nothing_is_lost() {
+    let (result, well) = bench(&["--connections", "2", "--kill-leader"]);
+    assert!(well, "{result}");
+    let longest = result["kill"]["longest_ms"].as_f64().expect("the silence over the kill");
+    assert!(longest > 0.0 && longest <= number(&result, "longest_silence_ms"), "{result}");
+}
+
+/// Ctrl-C leaves no server and no result behind.
+#[test]
+fn an_interrupted_run_has_no_result() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let child = Command::new(env!("CARGO_BIN_EXE_lastword"))
+        .args(["bench", "--local", "--seconds", "60", "--data"])
+        .arg(dir.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    std::thread::sleep(Duration::from_secs(2));
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a pid");
+    kill_process(pid, Signal::INT).expect("interrupted");
+    let output = child.wait_with_output().expect("it ends");
+    assert!(!output.status.success() && output.stdout.is_empty());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("interrupted: there is no result"), "{said}");
+    let left = std::fs::read_dir("/proc").expect("/proc").flatten().filter(|process| {
+        let command = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&command).contains(&*dir.path().to_string_lossy())
+    });
+    assert_eq!(left.count(), 0, "no server is left");
+}
