@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     for file in [&arguments.userinfo, &arguments.pending] {
         anyhow::ensure!(!file.exists(), "{} exists; an existing file is never overwritten", file.display());
     }
-    let data = Offline::open(&arguments.dir)?;
+    let mut data = Offline::open(&arguments.dir)?;
     let users: UserInfo =
         data.accounts().into_iter().map(|account| (account.name, User { password: account.password_hash })).collect();
     let pending: Vec<Pending> = data

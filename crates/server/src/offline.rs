@@ -85,9 +85,10 @@ impl Offline {
     ///
     /// # Errors
     /// The views can't be read.
-    pub fn pending(&self) -> Result<Vec<Pending>, ServerError> {
+    pub fn pending(&mut self) -> Result<Vec<Pending>, ServerError> {
         let mut messages: Vec<MessageRecord> = Vec::new();
-        for (account, _, _) in self.opened.core.accounts() {
+        let accounts: Vec<_> = self.opened.core.accounts().map(|(account, ..)| account).collect();
+        for account in accounts {
             let mut after = LogIndex::NONE;
             loop {
                 let query = Query::Inbox { account, after, limit: PAGE };
@@ -195,7 +196,7 @@ impl Offline {
         Err(Refusal::Unavailable("The request was not answered."))
     }
 
-    fn found(&self, job: JobId, query: &Query) -> Input {
+    fn found(&mut self, job: JobId, query: &Query) -> Input {
         let nothing = Found::Known(None);
         Input::Found(job, self.opened.views.query(query).unwrap_or(nothing))
     }

@@ -107,7 +107,7 @@ fn apply_messages() {
         println!("apply and commit by 10,000, {name}: {}", rate(n, took));
         let start = Instant::now();
         drop(feed);
-        let views = Views::open(&dir, LogIndex(u64::MAX), 0).unwrap();
+        let mut views = Views::open(&dir, LogIndex(u64::MAX), 0).unwrap();
         println!("  open: {:.2?}", start.elapsed());
         let start = Instant::now();
         views.snapshot(0, 100_000).unwrap();

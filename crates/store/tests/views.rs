@@ -35,7 +35,7 @@ fn the_inbox_is_in_the_order_of_the_log() {
     for (seq, stamp) in [(1, 30), (2, 10), (3, 20)] {
         feed.message(&Draft { stamp, ..Draft::new(seq) }.fact(at(1, seq)));
     }
-    let page = |after| {
+    let mut page = |after| {
         let query = Query::Inbox { account: BOB, after: LogIndex(after), limit: 2 };
         let (found, more) = messages(feed.views.query(&query).unwrap());
         (found.iter().map(|message| message.index.0).collect::<Vec<_>>(), more)
@@ -78,7 +78,7 @@ fn the_outbox_is_in_the_order_of_display() {
     for (seq, stamp) in [(1, 30), (2, 10), (3, 20)] {
         feed.message(&Draft { stamp, key: key(seq, 0), ..Draft::new(seq) }.fact(at(1, seq)));
     }
-    let page = |after: Option<Key>| {
+    let mut page = |after: Option<Key>| {
         let query = Query::Outbox { account: ALICE, after, limit: 2 };
         let (found, more) = messages(feed.views.query(&query).unwrap());
         (keys(&found), more)
@@ -128,7 +128,7 @@ fn the_history_is_newest_first_and_the_same_for_both() {
     assert!(feed.history(ALICE, CAROL).is_empty());
 
     let all = feed.history(ALICE, BOB);
-    let page = |before: usize, limit| {
+    let mut page = |before: usize, limit| {
         let query = Query::History { one: ALICE, other: BOB, before: Some(all[before].order), limit };
         messages(feed.views.query(&query).unwrap())
     };
@@ -269,7 +269,7 @@ fn a_snapshot_is_what_was_applied() {
     assert!(before.accounts.len() == 2 && before.accounts.contains(&alice));
     feed.views.commit().unwrap();
     drop(feed);
-    let views = Views::open(&dir, LogIndex(5), 0).unwrap();
+    let mut views = Views::open(&dir, LogIndex(5), 0).unwrap();
     assert_eq!(views.made_anew(), None);
     assert_eq!(views.snapshot(0, 100).unwrap(), before);
     views.close().unwrap();
@@ -301,7 +301,7 @@ fn recent_keys_are_those_of_version_7_from_a_time_on() {
         feed.message(&Draft { key, ..Draft::new(n) }.fact(at(1, n)));
         feed.message(&Draft { from: CAROL, key, ..Draft::new(n) }.fact(at(2, n)));
     }
-    let recent = |from_ms, limit| {
+    let mut recent = |from_ms, limit| {
         let Snapshot { mut recent, keys_from, .. } = feed.views.snapshot(from_ms, limit).unwrap();
         recent.sort_by_key(|message| message.key);
         (keys(&recent), keys_from.unwrap())
@@ -334,7 +334,7 @@ fn views_that_cannot_be_used_are_made_anew() {
         feed.views.close().unwrap();
     };
     let made_anew = |log_end| {
-        let views = Views::open(&dir, LogIndex(log_end), 0).unwrap();
+        let mut views = Views::open(&dir, LogIndex(log_end), 0).unwrap();
         let why = views.made_anew();
         assert_eq!(why.is_some(), views.snapshot(0, 9).unwrap() == Snapshot::default(), "{why:?}");
         why.unwrap_or("kept").to_owned()
@@ -370,7 +370,7 @@ fn the_views_follow_the_log() {
     reader.tail(LogIndex::NONE, |_, fact| feed.message(&fact.unwrap())).unwrap();
     feed.views.commit().unwrap();
     drop(feed);
-    let views = Views::open(&dir, log.end(), 0).unwrap();
+    let mut views = Views::open(&dir, log.end(), 0).unwrap();
     let snapshot = views.snapshot(0, 100).unwrap();
     assert_eq!((snapshot.index, snapshot.recent.len()), (log.end(), 50));
 }
@@ -455,10 +455,10 @@ fn what_was_unreadable_is_remembered_until_it_is_mended() {
     let mut feed = Feed::at(Views::open(&dir, LogIndex(9), 0).unwrap());
     feed.apply(at(1, 1), 1, Change::Unreadable(at(1, 1)));
     feed.views.close().unwrap();
-    let views = Views::open(&dir, LogIndex(9), 0).unwrap();
+    let mut views = Views::open(&dir, LogIndex(9), 0).unwrap();
     assert_eq!((views.made_anew(), views.snapshot(0, 100).unwrap().unreadable), (None, vec![at(1, 1)]));
     views.close().unwrap();
-    let views = Views::open(&dir, LogIndex(9), 1).unwrap();
+    let mut views = Views::open(&dir, LogIndex(9), 1).unwrap();
     assert_eq!(views.made_anew(), Some("a damaged record of the log was mended since"));
     assert_eq!(views.snapshot(0, 100).unwrap().unreadable, vec![]);
     views.close().unwrap();

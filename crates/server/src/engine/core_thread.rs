@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::log_thread::ToLog;
 use super::outbox::{LinkOutbox, Outbox, ToClient, size_of, size_of_message};
 use super::start::Clock;
-use super::views_thread::ToViews;
+use super::views_thread::{ToViews, weight};
 use super::{Engine, ToCore};
 use crate::group::Group;
 use crate::passwords::Passwords;
@@ -27,7 +27,7 @@ pub(super) struct CoreThread {
     engine: Engine,
     to_log: Sender<ToLog>,
     to_views: Sender<ToViews>,
-    /// Changes that the views have not taken in yet.
+    /// Bytes of changes that the views have not taken in yet.
     views_behind: Arc<AtomicU64>,
     passwords: Passwords,
     connections: HashMap<ConnectionId, Arc<Outbox>>,
@@ -135,7 +135,7 @@ impl CoreThread {
                 Output::StartAnew => self.engine.start_anew(),
                 Output::Alone(alone) => self.log(ToLog::Alone(alone)),
                 Output::Apply(applied) => {
-                    self.views_behind.fetch_add(applied.len() as u64, Ordering::Relaxed);
+                    self.views_behind.fetch_add(weight(&applied), Ordering::Relaxed);
                     self.views(ToViews::Apply(applied));
                 }
                 Output::Query(job, query) => self.views(ToViews::Query(job, query)),

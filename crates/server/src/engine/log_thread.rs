@@ -19,8 +19,8 @@ const BATCH: usize = 20_000;
 const RETRY: Duration = Duration::from_millis(500);
 /// Free space is looked at so often.
 const LOOK: Duration = Duration::from_secs(1);
-/// Changes that the views may be behind; then appending waits for them.
-const VIEWS_BEHIND: u64 = 500_000;
+/// Bytes of changes that the views may be behind; then appending waits for them.
+const VIEWS_BEHIND: u64 = 128 * 1024 * 1024;
 
 /// What the log's thread is asked to do.
 pub(crate) enum ToLog {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use lastword_core::Input;
 use lastword_core::io::JobId;
-use lastword_facts::views::{Applied, Found, Query};
+use lastword_facts::views::{Applied, Change, Found, Query};
 use lastword_store::{LogReader, StoreError, Views};
 
 use super::{Engine, ToCore};
@@ -15,8 +15,18 @@ use crate::error::ServerError;
 
 /// Changes are committed after so long.
 const COMMIT_AFTER: Duration = Duration::from_secs(2);
-/// Changes are committed when there are so many.
-const COMMIT_CHANGES: usize = 20_000;
+/// Changes are committed when they take so many bytes.
+const COMMIT_BYTES: u64 = 8 * 1024 * 1024;
+
+/// About how many bytes a change takes in memory.
+pub(super) fn weight(applied: &[Applied]) -> u64 {
+    let weight = |applied: &Applied| match &applied.change {
+        // Its bytes, and the same once more, decoded.
+        Change::Message(fact) => 200 + 2 * fact.bytes().len() as u64,
+        _ => 200,
+    };
+    applied.iter().map(weight).sum()
+}
 
 /// What the views' thread is asked to do.
 pub(crate) enum ToViews {
@@ -52,8 +62,9 @@ impl ViewsThread {
             match jobs.recv_timeout(COMMIT_AFTER) {
                 Ok(ToViews::Apply(applied)) => {
                     self.views.apply(&applied)?;
-                    self.behind.fetch_sub(applied.len() as u64, Ordering::Relaxed);
-                    uncommitted += applied.len();
+                    let weight = weight(&applied);
+                    self.behind.fetch_sub(weight, Ordering::Relaxed);
+                    uncommitted += weight;
                 }
                 Ok(ToViews::Query(job, query)) => {
                     let found = self.find(&query)?;
@@ -62,14 +73,14 @@ impl ViewsThread {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
-            if uncommitted >= COMMIT_CHANGES || uncommitted > 0 && committed.elapsed() >= COMMIT_AFTER {
+            if uncommitted >= COMMIT_BYTES || uncommitted > 0 && committed.elapsed() >= COMMIT_AFTER {
                 self.views.commit()?;
                 (uncommitted, committed) = (0, Instant::now());
             }
         }
     }
 
-    fn find(&self, query: &Query) -> Result<Found, StoreError> {
+    fn find(&mut self, query: &Query) -> Result<Found, StoreError> {
         match *query {
             Query::Facts { from, upto, limit_bytes } => self.reader.facts(from, upto, limit_bytes),
             _ => self.views.query(query),

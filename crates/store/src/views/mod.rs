@@ -5,20 +5,28 @@
 //! 2. `state` names the place of the log that the views stand for, in the same transaction as the
 //!    changes: after a crash the rest of the log is applied again.
 //! 3. Applying does not depend on the order: a message that was delivered, or dropped, before it came
-//!    is not pending.
+//!    is not pending. So changes are gathered, sorted, and written many at a time.
+//!
+//! The rooms: `apply` gathers, `batch` writes, `query` and `snapshot` read; `leaves` (sorted sets, many entries
+//! to a row), `entries` (which sets there are) and `messages` are how it is kept.
 //!
 //! It is written without sync. A crash of the process leaves it whole (the writes are in the kernel);
 //! a power cut may not. So a mark says under which boot of the machine it was written last: views of
 //! another boot that were not closed properly are made anew.
 
 mod apply;
+mod batch;
+mod entries;
+mod leaves;
+mod messages;
 mod query;
 mod snapshot;
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use lastword_facts::VersionVector;
-use lastword_facts::ids::{LogIndex, Stamp};
+use lastword_facts::ids::{AccountId, LogIndex, Stamp};
 use lastword_facts::views::Change;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -27,23 +35,19 @@ use crate::error::StoreError;
 use crate::log::is_damage;
 
 /// The version of the views' schema and of what applying means: others are made anew.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 const SCHEMA: &str = "
     CREATE TABLE state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE vector (incarnation INTEGER PRIMARY KEY, seq INTEGER NOT NULL);
     CREATE TABLE unreadable (incarnation INTEGER NOT NULL, seq INTEGER NOT NULL);
     CREATE TABLE accounts (id BLOB PRIMARY KEY, record BLOB NOT NULL, deleted INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE TABLE messages (
-        place INTEGER PRIMARY KEY, key BLOB NOT NULL, author BLOB NOT NULL, receiver BLOB NOT NULL,
-        incarnation INTEGER NOT NULL, seq INTEGER NOT NULL,
-        stamp INTEGER NOT NULL, stamped_by INTEGER NOT NULL,
-        at_ms INTEGER NOT NULL, pending INTEGER NOT NULL, version_7 INTEGER NOT NULL, text TEXT NOT NULL);
-    -- Version 7 keys stand together: so the recent ones are a range, whatever other keys people draw.
-    CREATE UNIQUE INDEX message_identity ON messages (version_7, key, author);
-    CREATE INDEX message_history ON messages (min(author, receiver), max(author, receiver), stamp, stamped_by);
-    CREATE INDEX message_inbox ON messages (receiver, place) WHERE pending;
-    CREATE INDEX message_outbox ON messages (author, stamp, stamped_by) WHERE pending;
+    CREATE TABLE messages (first INTEGER PRIMARY KEY, facts BLOB NOT NULL);
+    CREATE TABLE shown_as (place INTEGER PRIMARY KEY, fact BLOB NOT NULL);
+    CREATE TABLE keys (first BLOB PRIMARY KEY, entries BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE history (first BLOB PRIMARY KEY, entries BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE inbox (first BLOB PRIMARY KEY, entries BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE outbox (first BLOB PRIMARY KEY, entries BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE copies (
         receiver BLOB NOT NULL, incarnation INTEGER NOT NULL, seq INTEGER NOT NULL, place INTEGER NOT NULL,
         PRIMARY KEY (receiver, incarnation, seq)) WITHOUT ROWID;
@@ -63,8 +67,10 @@ pub struct Views {
     uncommitted: Vec<Change>,
     /// So many of those are in the open transaction.
     written: usize,
-    /// The disk is full: nothing of them is.
+    /// The disk was full at the last try: nothing of them is.
     full: bool,
+    /// The accounts that are deleted.
+    deleted: HashSet<AccountId>,
     made_anew: Option<&'static str>,
 }
 
@@ -125,6 +131,7 @@ impl Views {
         let stamp = state("stamp")?.unwrap_or(0) as u64;
         (views.stand, views.stamp) = (LogIndex(stand), Stamp(stamp));
         views.vector = views.load_vector()?;
+        views.deleted = views.load_deleted()?;
         views.begin_writing()?;
         Ok(views)
     }
@@ -150,7 +157,7 @@ impl Views {
 
     fn connect(file: &Path) -> Result<Self, StoreError> {
         let connection = Connection::open(file)?;
-        connection.pragma_update(None, "page_size", 8192)?;
+        connection.pragma_update(None, "page_size", 16_384)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         // Only a commit writes to the disk: questions are answered when it is full.
@@ -165,6 +172,7 @@ impl Views {
             uncommitted: Vec::new(),
             written: 0,
             full: false,
+            deleted: HashSet::new(),
             made_anew: None,
         })
     }

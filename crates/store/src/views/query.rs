@@ -1,109 +1,127 @@
 //! Answering questions to the views.
 
-use lastword_facts::ids::{AccountId, Incarnation, Key, LogIndex, Order, Position, Seq, Stamp};
+use lastword_facts::ids::{AccountId, Key, LogIndex, Order};
 use lastword_facts::views::{Found, MessageRecord, Query};
-use rusqlite::{OptionalExtension, Row, ToSql, params};
 
 use super::Views;
+use super::entries::{self, HISTORY, INBOX, KEYS, OUTBOX};
+use super::messages::Messages;
 use crate::error::StoreError;
-use crate::sql::{Id, Whole, small};
-
-/// What a [`MessageRecord`] is made of.
-const COLUMNS: &str = "place, key, author, receiver, incarnation, seq, stamp, stamped_by, at_ms, text";
 
 impl Views {
     /// Answers a question: any but [`Query::Facts`], which is for [`crate::LogReader`].
     ///
     /// # Errors
-    /// The views can't be read.
-    pub fn query(&self, query: &Query) -> Result<Found, StoreError> {
+    /// The views can't be read, or not be written before.
+    pub fn query(&mut self, query: &Query) -> Result<Found, StoreError> {
+        self.write()?;
         match *query {
-            Query::PendingCount(account) => {
-                let sql = "SELECT count(*) FROM messages WHERE pending AND receiver = ?1";
-                let count: i64 =
-                    self.connection.prepare_cached(sql)?.query_row([Id::from(account)], |row| row.get(0))?;
-                Ok(Found::Count(count as u64))
+            Query::PendingCount(account) => Ok(Found::Count(self.pending_count(account)?)),
+            Query::Inbox { account, after, limit } => {
+                let mut page = Page::new(limit);
+                INBOX.up(&self.connection, &entries::inbox_from(account, after.next()), |entry| {
+                    page.take(entry.starts_with(&account.0.to_be_bytes()), entries::waiting_place(entry))
+                })?;
+                self.found(&page)
             }
-            Query::Inbox { account, after, limit } => self.page(
-                "WHERE pending AND receiver = ?2 AND place > ?3 ORDER BY place LIMIT ?1",
-                limit,
-                &[&Id::from(account), &small(after.0)],
-            ),
             Query::Outbox { account, after, limit } => {
                 let after = match after {
                     Some(key) => self.known(account, key)?.map(|message| message.order),
                     None => None,
                 };
-                let (stamp, by) =
-                    after.map_or((-1, Whole(0)), |order| (small(order.stamp.0), order.incarnation.into()));
-                self.page(
-                    "WHERE pending AND author = ?2 AND (stamp, stamped_by) > (?3, ?4)
-                     ORDER BY stamp, stamped_by LIMIT ?1",
-                    limit,
-                    &[&Id::from(account), &stamp, &by],
-                )
+                let mut page = Page::new(limit);
+                let after = after.map(|order| entries::outbox_after(account, order));
+                let all = account.0.to_be_bytes();
+                let from = after.as_ref().map_or(&all[..], |after| &after[..]);
+                OUTBOX.up(&self.connection, from, |entry| {
+                    // One after which it goes on is not on the page.
+                    after.is_some_and(|after| entry.starts_with(&after))
+                        || page.take(entry.starts_with(&all), entries::place_of(entry))
+                })?;
+                self.found(&page)
             }
-            Query::History { one, other, before, limit } => {
-                let (stamp, by) =
-                    before.map_or((i64::MAX, Whole(0)), |order| (small(order.stamp.0), order.incarnation.into()));
-                self.page(
-                    "WHERE min(author, receiver) = ?2 AND max(author, receiver) = ?3
-                     AND (stamp, stamped_by) < (?4, ?5) ORDER BY stamp DESC, stamped_by DESC LIMIT ?1",
-                    limit,
-                    &[&Id::from(one.min(other)), &Id::from(one.max(other)), &stamp, &by],
-                )
-            }
+            Query::History { one, other, before, limit } => self.history(one, other, before, limit),
             Query::Known { author, key } => Ok(Found::Known(self.known(author, key)?)),
             Query::Facts { .. } => Ok(Found::Facts { facts: Vec::new(), damaged: None }),
         }
     }
 
-    pub(super) fn known(&self, author: AccountId, key: Key) -> Result<Option<MessageRecord>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM messages WHERE version_7 = ?3 AND key = ?1 AND author = ?2");
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        Ok(statement
-            .query_row(params![Id::from(key), Id::from(author), key.time_ms().is_some()], message)
-            .optional()?)
+    fn pending_count(&self, account: AccountId) -> Result<u64, StoreError> {
+        let mut count = 0;
+        INBOX.up(&self.connection, &account.0.to_be_bytes(), |entry| {
+            let is_his = entry.starts_with(&account.0.to_be_bytes());
+            count += u64::from(is_his);
+            is_his
+        })?;
+        Ok(count)
     }
 
-    /// A page of messages: one more than asked for is read, to know whether there are more.
-    fn page(&self, rest: &str, limit: u32, parameters: &[&dyn ToSql]) -> Result<Found, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM messages {rest}");
-        let one_more = i64::from(limit) + 1;
-        let mut all: Vec<&dyn ToSql> = vec![&one_more];
-        all.extend_from_slice(parameters);
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        let mut messages = statement.query_map(&all[..], message)?.collect::<rusqlite::Result<Vec<_>>>()?;
-        let more = messages.len() > limit as usize;
-        messages.truncate(limit as usize);
-        Ok(Found::Messages { messages, more })
+    fn history(
+        &self,
+        one: AccountId,
+        other: AccountId,
+        before: Option<Order>,
+        limit: u32,
+    ) -> Result<Found, StoreError> {
+        let conversation = entries::conversation(one, other);
+        let mut page = Page::new(limit);
+        let before = match before {
+            Some(order) => entries::history_before(conversation, order),
+            None => entries::history_end(conversation),
+        };
+        HISTORY.down(&self.connection, &before, |entry| {
+            page.take(entry.starts_with(&conversation), entries::place_of(entry))
+        })?;
+        self.found(&page)
+    }
+
+    fn found(&self, page: &Page) -> Result<Found, StoreError> {
+        let mut messages = Messages::new(&self.connection);
+        let found: Result<_, _> = page.places.iter().map(|&place| messages.read(place)).collect();
+        Ok(Found::Messages { messages: found?, more: page.more })
+    }
+
+    fn known(&self, author: AccountId, key: Key) -> Result<Option<MessageRecord>, StoreError> {
+        let found = KEYS.find(&self.connection, std::iter::once(entries::identity(key, author)))?;
+        let place = found.into_iter().flatten().next().map(|entry| entries::place_of(&entry));
+        place.map(|place| Messages::new(&self.connection).read(place)).transpose()
     }
 
     /// Messages with version 7 keys, the latest keys first: at most so many.
     pub(super) fn latest_keys(&self, from: Key, limit: u64) -> Result<Vec<MessageRecord>, StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM messages INDEXED BY message_identity
-             WHERE version_7 = 1 AND key >= ?1 ORDER BY key DESC, author DESC LIMIT ?2"
-        );
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        let latest = statement.query_map(params![Id::from(from), small(limit)], message)?;
-        Ok(latest.collect::<rusqlite::Result<_>>()?)
+        let mut places = Vec::new();
+        let from = entries::version_7_from(from);
+        KEYS.down(&self.connection, &[2], |entry| {
+            let goes_on = entry[..] >= from[..] && (places.len() as u64) < limit;
+            if goes_on {
+                places.push(entries::place_of(entry));
+            }
+            goes_on
+        })?;
+        let mut messages = Messages::new(&self.connection);
+        places.into_iter().map(|place| messages.read(place)).collect()
     }
 }
 
-fn message(row: &Row) -> rusqlite::Result<MessageRecord> {
-    let position =
-        Position { incarnation: Incarnation(row.get::<_, Whole>(4)?.0), seq: Seq(row.get::<_, i64>(5)? as u64) };
-    let order =
-        Order { stamp: Stamp(row.get::<_, i64>(6)? as u64), incarnation: Incarnation(row.get::<_, Whole>(7)?.0) };
-    Ok(MessageRecord {
-        index: LogIndex(row.get::<_, i64>(0)? as u64),
-        position,
-        order,
-        key: Key(row.get::<_, Id>(1)?.0),
-        author: AccountId(row.get::<_, Id>(2)?.0),
-        to: AccountId(row.get::<_, Id>(3)?.0),
-        at_ms: row.get::<_, i64>(8)? as u64,
-        text: row.get(9)?,
-    })
+/// The places of a page, and whether there is more.
+struct Page {
+    limit: usize,
+    places: Vec<LogIndex>,
+    more: bool,
+}
+
+impl Page {
+    fn new(limit: u32) -> Self {
+        Self { limit: limit as usize, places: Vec::new(), more: false }
+    }
+
+    /// Takes the next entry, if it belongs here, and says whether to go on.
+    fn take(&mut self, belongs: bool, place: LogIndex) -> bool {
+        self.more = belongs && self.places.len() == self.limit;
+        let taken = belongs && !self.more;
+        if taken {
+            self.places.push(place);
+        }
+        taken
+    }
 }

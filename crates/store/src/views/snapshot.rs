@@ -1,20 +1,23 @@
 //! What the core holds in memory when it starts.
 
+use std::collections::HashSet;
+
 use lastword_facts::VersionVector;
-use lastword_facts::ids::{Incarnation, Key, LogIndex, Position, Seq};
+use lastword_facts::ids::{AccountId, Incarnation, Key, LogIndex, Position, Seq};
 use lastword_facts::views::{AccountRecord, Snapshot};
 
 use super::Views;
 use crate::error::StoreError;
-use crate::sql::Whole;
+use crate::sql::{Id, Whole};
 
 impl Views {
     /// What the core holds in memory: all accounts, and the keys drawn from a time on (in milliseconds
     /// since 1970), at most so many. [`Snapshot::alone`] is for the log to say.
     ///
     /// # Errors
-    /// The views can't be read.
-    pub fn snapshot(&self, keys_from_ms: u64, limit: u32) -> Result<Snapshot, StoreError> {
+    /// The views can't be read, or not be written before.
+    pub fn snapshot(&mut self, keys_from_ms: u64, limit: u32) -> Result<Snapshot, StoreError> {
+        self.write()?;
         let mut from = Key(u128::from(keys_from_ms) << 80);
         let mut recent = self.latest_keys(from, u64::from(limit) + 1)?;
         if recent.len() > limit as usize
@@ -52,6 +55,12 @@ impl Views {
 
     pub(super) fn load_vector(&self) -> Result<VersionVector, StoreError> {
         self.positions("SELECT incarnation, seq FROM vector")
+    }
+
+    pub(super) fn load_deleted(&self) -> Result<HashSet<AccountId>, StoreError> {
+        let mut statement = self.connection.prepare("SELECT id FROM accounts WHERE deleted")?;
+        let deleted = statement.query_map([], |row| Ok(AccountId(row.get::<_, Id>(0)?.0)))?;
+        Ok(deleted.collect::<rusqlite::Result<_>>()?)
     }
 
     fn positions<T: FromIterator<Position>>(&self, sql: &str) -> Result<T, StoreError> {

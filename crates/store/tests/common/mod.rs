@@ -67,7 +67,7 @@ impl Feed {
         Self::at(Views::open(dir, LogIndex(u64::MAX), 0).unwrap())
     }
 
-    pub fn at(views: Views) -> Self {
+    pub fn at(mut views: Views) -> Self {
         let index = views.snapshot(0, 0).unwrap().index;
         Self { views, index }
     }

@@ -1,0 +1,299 @@
+//! Writing many changes at once, sorted, so that what belongs together is touched once.
+//!
+//! What the views say does not depend on the order in which changes came. So a batch is taken as a whole: who
+//! is deleted and what is delivered in the end comes first, then messages are judged by that. One that came and
+//! was delivered within the batch never waits at all.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use lastword_facts::fact::Message;
+use lastword_facts::ids::{AccountId, Incarnation, LogIndex, Position, Seq};
+use lastword_facts::views::{AccountRecord, Change, MessageRecord};
+use lastword_facts::{Body, Fact};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::entries::{self, HISTORY, INBOX, KEYS, OUTBOX, Waiting};
+use super::leaves::Edit;
+use super::messages::{self, Messages};
+use crate::error::StoreError;
+use crate::sql::{Id, Whole, small};
+
+/// Changes, by kind.
+#[derive(Default)]
+pub(super) struct Batch<'changes> {
+    unreadable: Vec<Position>,
+    accounts: HashMap<AccountId, &'changes AccountRecord>,
+    deleted: HashSet<AccountId>,
+    /// Of each account and incarnation, up to where.
+    delivered: HashMap<(AccountId, Incarnation), Seq>,
+    messages: Vec<(LogIndex, &'changes Arc<Fact>)>,
+}
+
+impl<'changes> Batch<'changes> {
+    /// Changes with their places, in the order of the log.
+    pub fn of(changes: impl Iterator<Item = (LogIndex, &'changes Change)>) -> Self {
+        let mut batch = Self::default();
+        for (place, change) in changes {
+            match change {
+                Change::None => {}
+                Change::Unreadable(position) => batch.unreadable.push(*position),
+                Change::Account(record) => drop(batch.accounts.insert(record.id, record)),
+                Change::Message(fact) => batch.messages.push((place, fact)),
+                Change::Delivered { account, upto } => {
+                    for Position { incarnation, seq } in upto {
+                        let delivered = batch.delivered.entry((*account, *incarnation)).or_default();
+                        *delivered = seq.max(delivered).to_owned();
+                    }
+                }
+                Change::Deleted(record) => {
+                    batch.accounts.insert(record.id, record);
+                    batch.deleted.insert(record.id);
+                }
+            }
+        }
+        batch
+    }
+
+    /// Writes all of it. `deleted`: the accounts that are, of all.
+    pub fn write(self, connection: &Connection, deleted: &mut HashSet<AccountId>) -> Result<(), StoreError> {
+        for position in &self.unreadable {
+            let mut put = connection.prepare_cached("INSERT INTO unreadable VALUES (?1, ?2)")?;
+            put.execute(params![Whole::from(position.incarnation), small(position.seq.0)])?;
+        }
+        for record in self.accounts.values() {
+            let bytes = minicbor::to_vec(record).expect("writing to a vector never fails");
+            let mut put = connection.prepare_cached("INSERT OR REPLACE INTO accounts VALUES (?1, ?2, ?3)")?;
+            put.execute(params![Id::from(record.id), bytes, record.deleted])?;
+            if record.deleted {
+                deleted.insert(record.id);
+            }
+        }
+        let mut writing = Writing { connection, deleted, delivered: HashMap::new() };
+        let raised = writing.raise(self.delivered)?;
+        let again = writing.put_messages(self.messages)?;
+        for raise in raised {
+            writing.deliver(raise)?;
+        }
+        for account in self.deleted {
+            writing.drop_pending(account)?;
+        }
+        for (place, fact) in again {
+            writing.put_copy(place, fact)?;
+        }
+        Ok(())
+    }
+}
+
+/// More of an account's messages are delivered than before.
+struct Raise {
+    account: AccountId,
+    incarnation: Incarnation,
+    before: Seq,
+    upto: Seq,
+}
+
+struct Writing<'views> {
+    connection: &'views Connection,
+    deleted: &'views HashSet<AccountId>,
+    /// What is delivered, as far as it was asked for.
+    delivered: HashMap<(AccountId, Incarnation), Seq>,
+}
+
+impl Writing<'_> {
+    /// Merges by maximum what is delivered.
+    fn raise(&mut self, delivered: HashMap<(AccountId, Incarnation), Seq>) -> Result<Vec<Raise>, StoreError> {
+        let mut raised = Vec::new();
+        for ((account, incarnation), upto) in delivered {
+            let before = self.delivered_upto(account, incarnation)?;
+            if upto > before {
+                let mut put = self.connection.prepare_cached("INSERT OR REPLACE INTO delivered VALUES (?1, ?2, ?3)")?;
+                put.execute(params![Id::from(account), Whole::from(incarnation), small(upto.0)])?;
+                self.delivered.insert((account, incarnation), upto);
+                raised.push(Raise { account, incarnation, before, upto });
+            }
+        }
+        Ok(raised)
+    }
+
+    fn delivered_upto(&mut self, account: AccountId, incarnation: Incarnation) -> Result<Seq, StoreError> {
+        if let Some(seq) = self.delivered.get(&(account, incarnation)) {
+            return Ok(*seq);
+        }
+        let sql = "SELECT seq FROM delivered WHERE account = ?1 AND incarnation = ?2";
+        let mut upto = self.connection.prepare_cached(sql)?;
+        let upto: Option<i64> =
+            upto.query_row(params![Id::from(account), Whole::from(incarnation)], |row| row.get(0)).optional()?;
+        let upto = Seq(upto.unwrap_or(0) as u64);
+        self.delivered.insert((account, incarnation), upto);
+        Ok(upto)
+    }
+
+    fn is_delivered(&mut self, account: AccountId, position: Position) -> Result<bool, StoreError> {
+        Ok(self.delivered_upto(account, position.incarnation)? >= position.seq)
+    }
+
+    /// Writes the messages that were not known, and hands back the others with the place of the first.
+    fn put_messages<'changes>(
+        &mut self,
+        messages: Vec<(LogIndex, &'changes Arc<Fact>)>,
+    ) -> Result<Vec<(LogIndex, &'changes Arc<Fact>)>, StoreError> {
+        let mut by_identity: Vec<_> =
+            messages.iter().map(|&(place, fact)| (entries::identity(fact.key, fact.author), place, fact)).collect();
+        by_identity.sort_unstable_by_key(|&(identity, place, _)| (identity, place));
+        let known = KEYS.find(self.connection, by_identity.iter().map(|&(identity, ..)| identity))?;
+        let (mut news, mut again) = (Vec::with_capacity(messages.len()), Vec::new());
+        let mut keys = Vec::with_capacity(messages.len());
+        let mut last = None;
+        for ((identity, place, fact), known) in by_identity.into_iter().zip(known) {
+            let known = known.map(|entry| entries::place_of(&entry));
+            // The first of those that came together is news to the others.
+            let in_batch = last.filter(|&(before, _)| before == identity).map(|(_, place)| place);
+            if let Some(first) = known.or(in_batch) {
+                again.push((first, fact));
+                continue;
+            }
+            last = Some((identity, place));
+            keys.push((entries::key(identity, place), Edit::Add));
+            news.push((place, fact));
+        }
+        KEYS.edit(self.connection, keys)?;
+        news.sort_unstable_by_key(|&(place, _)| place);
+        self.put_news(&news)?;
+        Ok(again)
+    }
+
+    fn put_news(&mut self, news: &[(LogIndex, &Arc<Fact>)]) -> Result<(), StoreError> {
+        let (mut history, mut waiting) = (Vec::with_capacity(news.len()), Vec::new());
+        for &(place, fact) in news {
+            let Body::Message(message) = &fact.body else { continue };
+            let conversation = entries::conversation(fact.author, message.to);
+            history.push((entries::history(conversation, fact.order(), place), Edit::Add));
+            if self.waits(fact, message)? {
+                let (position, order) = (fact.position, fact.order());
+                waiting.push(Waiting { receiver: message.to, place, position, author: fact.author, order });
+            }
+        }
+        messages::put(self.connection, news)?;
+        HISTORY.edit(self.connection, history)?;
+        self.edit_waiting(&waiting, Edit::Add)
+    }
+
+    fn waits(&mut self, fact: &Fact, message: &Message) -> Result<bool, StoreError> {
+        let lives = |account| !self.deleted.contains(&account);
+        Ok(lives(message.to) && lives(fact.author) && !self.is_delivered(message.to, fact.position)?)
+    }
+
+    fn edit_waiting(&self, waiting: &[Waiting], edit: Edit) -> Result<(), StoreError> {
+        INBOX.edit(self.connection, waiting.iter().map(|waiting| (waiting.inbox(), edit)).collect())?;
+        OUTBOX.edit(self.connection, waiting.iter().map(|waiting| (waiting.outbox(), edit)).collect())
+    }
+
+    /// What waits for a receiver, and fits.
+    fn waiting(&self, receiver: AccountId, fits: impl Fn(&Waiting) -> bool) -> Result<Vec<Waiting>, StoreError> {
+        let mut found = Vec::new();
+        INBOX.up(self.connection, &entries::inbox_from(receiver, LogIndex::NONE), |entry| {
+            let waiting = Waiting::read(entry);
+            if waiting.receiver == receiver && fits(&waiting) {
+                found.push(waiting);
+            }
+            waiting.receiver == receiver
+        })?;
+        Ok(found)
+    }
+
+    fn waiting_at(&self, receiver: AccountId, place: LogIndex) -> Result<Option<Waiting>, StoreError> {
+        let found = INBOX.find(self.connection, std::iter::once(entries::inbox_from(receiver, place)))?;
+        Ok(found.into_iter().flatten().next().map(|entry| Waiting::read(&entry)))
+    }
+
+    fn deliver(&self, Raise { account, incarnation, before, upto }: Raise) -> Result<(), StoreError> {
+        // Only what waits is looked at.
+        let mut delivered = self
+            .waiting(account, |waiting| waiting.position.incarnation == incarnation && waiting.position.seq <= upto)?;
+        // What was copied up to `before` was delivered then.
+        let sql = "SELECT place FROM copies WHERE receiver = ?1 AND incarnation = ?2 AND seq > ?3 AND seq <= ?4";
+        let mut copies = self.connection.prepare_cached(sql)?;
+        let mut rows =
+            copies.query(params![Id::from(account), Whole::from(incarnation), small(before.0), small(upto.0)])?;
+        while let Some(row) = rows.next()? {
+            delivered.extend(self.waiting_at(account, LogIndex(row.get::<_, i64>(0)? as u64))?);
+        }
+        self.edit_waiting(&delivered, Edit::Remove)
+    }
+
+    fn drop_pending(&self, account: AccountId) -> Result<(), StoreError> {
+        let mut dropped = self.waiting(account, |_| true)?;
+        let mut sent = Vec::new();
+        OUTBOX.up(self.connection, &account.0.to_be_bytes(), |entry| {
+            let is_his = entry.starts_with(&account.0.to_be_bytes());
+            if is_his {
+                sent.push(entries::place_of(entry));
+            }
+            is_his
+        })?;
+        let mut messages = Messages::new(self.connection);
+        for place in sent {
+            let to = messages.read(place)?.to;
+            dropped.extend(self.waiting_at(to, place)?);
+        }
+        self.edit_waiting(&dropped, Edit::Remove)
+    }
+
+    /// The message of a place, at another position: the smallest order counts, with all that is said there,
+    /// and it is delivered when any of its positions is.
+    fn put_copy(&mut self, place: LogIndex, fact: &Fact) -> Result<(), StoreError> {
+        let Body::Message(message) = &fact.body else { return Ok(()) };
+        let known = Messages::new(self.connection).read(place)?;
+        if known.position == fact.position {
+            return Ok(());
+        }
+        self.connection.prepare_cached("INSERT OR IGNORE INTO copies VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+            Id::from(known.to),
+            Whole::from(fact.position.incarnation),
+            small(fact.position.seq.0),
+            small(place.0)
+        ])?;
+        if let Some(waiting) = self.waiting_at(known.to, place)? {
+            self.edit_waiting(&[waiting], Edit::Remove)?;
+        }
+        let shown = if fact.order() < known.order { self.show_as(&known, fact, message)? } else { known };
+        let lives = |account| !self.deleted.contains(&account);
+        if lives(shown.to) && lives(shown.author) && !self.is_any_delivered(&shown)? {
+            let MessageRecord { to: receiver, index: place, position, author, order, .. } = shown;
+            self.edit_waiting(&[Waiting { receiver, place, position, author, order }], Edit::Add)?;
+        }
+        Ok(())
+    }
+
+    /// From now on the message is shown as this fact of it says.
+    fn show_as(&self, known: &MessageRecord, fact: &Fact, message: &Message) -> Result<MessageRecord, StoreError> {
+        let shown = MessageRecord { to: message.to, order: fact.order(), ..known.clone() };
+        messages::show_as(self.connection, known.index, fact)?;
+        let entry = |record: &MessageRecord| {
+            entries::history(entries::conversation(record.author, record.to), record.order, record.index)
+        };
+        HISTORY.edit(self.connection, vec![(entry(known), Edit::Remove), (entry(&shown), Edit::Add)])?;
+        let sql = "UPDATE copies SET receiver = ?2 WHERE place = ?1";
+        self.connection.prepare_cached(sql)?.execute(params![small(known.index.0), Id::from(shown.to)])?;
+        Ok(shown)
+    }
+
+    fn is_any_delivered(&mut self, message: &MessageRecord) -> Result<bool, StoreError> {
+        let mut positions = vec![message.position];
+        {
+            let mut copies = self.connection.prepare_cached("SELECT incarnation, seq FROM copies WHERE place = ?1")?;
+            let mut rows = copies.query([small(message.index.0)])?;
+            while let Some(row) = rows.next()? {
+                let incarnation = Incarnation(row.get::<_, Whole>(0)?.0);
+                positions.push(Position { incarnation, seq: Seq(row.get::<_, i64>(1)? as u64) });
+            }
+        }
+        for position in positions {
+            if self.is_delivered(message.to, position)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

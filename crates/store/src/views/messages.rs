@@ -1,0 +1,93 @@
+//! The messages themselves, by place, several to a row.
+
+use std::sync::Arc;
+
+use lastword_facts::ids::LogIndex;
+use lastword_facts::views::MessageRecord;
+use lastword_facts::{Body, Fact};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::error::StoreError;
+use crate::sql::small;
+
+/// A row ends when it has so many bytes.
+const ROW_BYTES: usize = 8192;
+/// Before the bytes of each fact: its place, and how many they are.
+const HEAD: usize = 8 + 4;
+
+/// Writes messages down, which must be in the order of their places, and after all that are there.
+pub(super) fn put(connection: &Connection, messages: &[(LogIndex, &Arc<Fact>)]) -> Result<(), StoreError> {
+    let mut insert = connection.prepare_cached("INSERT INTO messages VALUES (?1, ?2)")?;
+    let (mut first, mut row) = (None, Vec::with_capacity(2 * ROW_BYTES));
+    for (n, (place, fact)) in messages.iter().enumerate() {
+        let bytes = fact.bytes();
+        let length = u32::try_from(bytes.len()).expect("facts are far smaller");
+        row.extend_from_slice(&place.0.to_be_bytes());
+        row.extend_from_slice(&length.to_be_bytes());
+        row.extend_from_slice(bytes);
+        let first_place = *first.get_or_insert(*place);
+        if row.len() >= ROW_BYTES || n + 1 == messages.len() {
+            insert.execute(params![small(first_place.0), row])?;
+            row.clear();
+            first = None;
+        }
+    }
+    Ok(())
+}
+
+/// From now on the message of a place is shown as this fact says, which is the same one at another position.
+pub(super) fn show_as(connection: &Connection, place: LogIndex, fact: &Fact) -> Result<(), StoreError> {
+    let mut put = connection.prepare_cached("INSERT OR REPLACE INTO shown_as VALUES (?1, ?2)")?;
+    put.execute(params![small(place.0), &fact.bytes()[..]])?;
+    Ok(())
+}
+
+/// Reads messages. Those of one row are read at once.
+pub(super) struct Messages<'views> {
+    connection: &'views Connection,
+    row: Vec<u8>,
+}
+
+impl<'views> Messages<'views> {
+    pub fn new(connection: &'views Connection) -> Self {
+        Self { connection, row: Vec::new() }
+    }
+
+    /// The message of a place.
+    ///
+    /// # Errors
+    /// It can't be read, or is not there: the views are damaged.
+    pub fn read(&mut self, place: LogIndex) -> Result<MessageRecord, StoreError> {
+        if find(&self.row, place).is_none() {
+            let sql = "SELECT facts FROM messages WHERE first <= ?1 ORDER BY first DESC LIMIT 1";
+            let mut covering = self.connection.prepare_cached(sql)?;
+            self.row = covering.query_row([small(place.0)], |row| row.get(0)).optional()?.unwrap_or_default();
+        }
+        let first = Fact::decode(find(&self.row, place).unwrap_or_default())?;
+        let sql = "SELECT fact FROM shown_as WHERE place = ?1";
+        let mut shown_as = self.connection.prepare_cached(sql)?;
+        let shown_as: Option<Vec<u8>> = shown_as.query_row([small(place.0)], |row| row.get(0)).optional()?;
+        let shown = shown_as.map(Fact::decode).transpose()?;
+        let position = first.position;
+        let Fact { author, key, .. } = first;
+        let shown = shown.unwrap_or(first);
+        let order = shown.order();
+        let Body::Message(message) = shown.body else { return Err(StoreError::NoMessage(place.0)) };
+        let lastword_facts::fact::Message { to, text, at_ms } = message;
+        Ok(MessageRecord { index: place, position, order, author, key, to, text, at_ms })
+    }
+}
+
+/// The fact of a place in a row.
+fn find(mut row: &[u8], place: LogIndex) -> Option<&[u8]> {
+    while let Some((head, rest)) = row.split_at_checked(HEAD) {
+        let (found, length) = head.split_first_chunk::<8>()?;
+        let length = u32::from_be_bytes(length.try_into().ok()?) as usize;
+        let (fact, rest) = rest.split_at_checked(length)?;
+        if u64::from_be_bytes(*found) == place.0 {
+            return Some(fact);
+        }
+        row = rest;
+    }
+    None
+}
