@@ -43,6 +43,11 @@ enum Command {
     Export(export::Arguments),
 }
 
+/// Facts are made on one thread and freed on another, a hundred thousand a second: the system's allocator
+/// takes its locks for that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Local(arguments) => local::run(&arguments),

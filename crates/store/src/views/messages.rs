@@ -10,27 +10,32 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::error::StoreError;
 use crate::sql::small;
 
-/// A row ends when it has so many bytes.
-const ROW_BYTES: usize = 8192;
+/// A row has at most so many bytes, unless one fact is larger: with pages of 16 KiB it fills one.
+const ROW_BYTES: usize = 16_300;
 /// Before the bytes of each fact: its place, and how many they are.
 const HEAD: usize = 8 + 4;
 
 /// Writes messages down, which must be in the order of their places, and after all that are there.
 pub(super) fn put(connection: &Connection, messages: &[(LogIndex, &Arc<Fact>)]) -> Result<(), StoreError> {
     let mut insert = connection.prepare_cached("INSERT INTO messages VALUES (?1, ?2)")?;
-    let (mut first, mut row) = (None, Vec::with_capacity(2 * ROW_BYTES));
-    for (n, (place, fact)) in messages.iter().enumerate() {
+    let mut row = Vec::with_capacity(ROW_BYTES);
+    let mut first = LogIndex::NONE;
+    for (place, fact) in messages {
         let bytes = fact.bytes();
+        if row.len() + HEAD + bytes.len() > ROW_BYTES && !row.is_empty() {
+            insert.execute(params![small(first.0), row])?;
+            row.clear();
+        }
+        if row.is_empty() {
+            first = *place;
+        }
         let length = u32::try_from(bytes.len()).expect("facts are far smaller");
         row.extend_from_slice(&place.0.to_be_bytes());
         row.extend_from_slice(&length.to_be_bytes());
         row.extend_from_slice(bytes);
-        let first_place = *first.get_or_insert(*place);
-        if row.len() >= ROW_BYTES || n + 1 == messages.len() {
-            insert.execute(params![small(first_place.0), row])?;
-            row.clear();
-            first = None;
-        }
+    }
+    if !row.is_empty() {
+        insert.execute(params![small(first.0), row])?;
     }
     Ok(())
 }

@@ -158,7 +158,8 @@ impl Views {
     fn connect(file: &Path) -> Result<Self, StoreError> {
         let connection = Connection::open(file)?;
         connection.pragma_update(None, "page_size", 16_384)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
+        // Most pages are new ones: they are written once, where a write-ahead log writes all of them twice.
+        connection.pragma_update(None, "journal_mode", "TRUNCATE")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         // Only a commit writes to the disk: questions are answered when it is full.
         connection.pragma_update(None, "cache_spill", false)?;
@@ -182,11 +183,9 @@ impl Views {
         Ok(())
     }
 
-    /// From here on writing is not synced. What says so must be in the file itself before that: left in the
-    /// write-ahead log, a power cut could undo it alone.
+    /// From here on writing is not synced. What says so is on the disk before that.
     fn begin_writing(&self) -> Result<(), StoreError> {
         self.set_boot(current_boot())?;
-        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         self.connection.pragma_update(None, "synchronous", "OFF")?;
         Ok(())
     }
@@ -205,7 +204,8 @@ impl Views {
     pub fn close(mut self) -> Result<(), StoreError> {
         self.commit()?;
         self.connection.pragma_update(None, "synchronous", "FULL")?;
-        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        // The first one syncs all that was written before the second says so.
+        self.set_boot(current_boot())?;
         self.set_boot(CLOSED)?;
         Ok(())
     }
