@@ -53,7 +53,12 @@ impl ServerLine {
             ok: Option<Box<RawValue>>,
             error: Option<Refusal>,
         }
-        // Few lines are events, and only they begin so: an answer has no field of that name.
+        // Nearly all events are messages. As one of several it would be read into a tree first, to find out
+        // which it is.
+        if line.starts_with(b"{\"event\":\"message\",") {
+            return serde_json::from_slice(line).map(|message| ServerLine::Event(Event::Message(message)));
+        }
+        // Only events begin so: an answer has no field of that name.
         if line.trim_ascii_start().starts_with(b"{\"event\"") {
             return serde_json::from_slice(line).map(ServerLine::Event);
         }
@@ -70,7 +75,7 @@ impl ServerLine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::{Answer, Done, Sent};
+    use crate::answer::{Answer, Done, Message, Sent};
     use crate::event::{CloseReason, Receipt, ReceiptState};
 
     fn line(text: &str) -> ServerLine {
@@ -102,6 +107,28 @@ mod tests {
         assert_eq!(reply.result.unwrap_err().code, Code::NoSuchUser);
         let ServerLine::Reply(reply) = line(r#"{"id":1,"error":{"code":"new_one","text":"x"}}"#) else { panic!() };
         assert_eq!(reply.result.unwrap_err().code, Code::Internal);
+    }
+
+    #[test]
+    fn a_message_is_read_back_as_it_was_written() {
+        let of = |text: &str| Message {
+            message: "m".into(),
+            from: "alice".into(),
+            from_account: "a".into(),
+            to: "bob".into(),
+            to_account: "b".into(),
+            text: text.into(),
+            at: 7,
+            pos: "p".into(),
+            seen: "s".into(),
+        };
+        for text in ["hi", "\"event\": \u{7} \n ü"] {
+            let event = Event::Message(of(text));
+            let json = serde_json::to_string(&event).unwrap();
+            assert!(json.starts_with(r#"{"event":"message","#), "{json}");
+            assert!(matches!(line(&json), ServerLine::Event(read) if read == event), "{json}");
+        }
+        assert!(ServerLine::from_json(br#"{"event":"message","text":"hi"}"#).is_err(), "fields are missing");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lastword_client::protocol::Uuid;
 use lastword_client::{Event, Events};
@@ -37,12 +37,13 @@ pub(super) struct Silence {
 pub(super) async fn send(pair: Arc<Pair>, pace: Pace, recorder: Arc<Recorder>) -> Silence {
     let mut flying = VecDeque::with_capacity(pace.in_flight);
     let (mut text, mut number) = (String::new(), 0);
+    let mut keys = Keys::new();
     let (mut silence, mut heard) = (Silence::default(), Instant::now());
     loop {
         while flying.len() < pace.in_flight && Instant::now() < pace.ends {
             write_text(&mut text, number, pace.size);
             let began = Instant::now();
-            match pair.sender.start_send(Uuid::now_v7(), &pair.receiver_name, &text).await {
+            match pair.sender.start_send(keys.next(), &pair.receiver_name, &text).await {
                 Ok(answering) => flying.push_back((number, began, answering)),
                 Err(error) => recorder.failed(&error),
             }
@@ -64,6 +65,26 @@ pub(super) async fn send(pair: Arc<Pair>, pace: Pace, recorder: Arc<Recorder>) -
             }
             Err(error) => recorder.failed(&error),
         }
+    }
+}
+
+/// Draws keys of version 7 with a number counted up beside some randomness of the run: drawn from the system for
+/// each message, randomness would be a good part of the load that the generator itself is.
+struct Keys {
+    random: u32,
+    drawn: u32,
+}
+
+impl Keys {
+    fn new() -> Self {
+        Self { random: Uuid::now_v7().as_u128() as u32, drawn: 0 }
+    }
+
+    fn next(&mut self) -> Uuid {
+        let ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        self.drawn = self.drawn.wrapping_add(1);
+        let rest = u128::from(self.random) << 30 | u128::from(self.drawn & 0x3fff_ffff);
+        Uuid::from_u128(ms << 80 | 7 << 76 | 0b10 << 62 | rest)
     }
 }
 
@@ -91,7 +112,18 @@ pub(super) fn number_of(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{number_of, write_text};
+    use super::{Keys, number_of, write_text};
+    use lastword_client::protocol::Uuid;
+
+    #[test]
+    fn keys_are_of_version_7_and_rise() {
+        let mut keys = Keys::new();
+        let drawn: Vec<_> = (0..1000).map(|_| keys.next()).collect();
+        assert!(drawn.is_sorted_by(|one, next| one < next));
+        assert!(
+            drawn.iter().all(|key| key.get_version_num() == 7 && key.get_variant() == Uuid::now_v7().get_variant())
+        );
+    }
 
     #[test]
     fn a_text_has_its_size_and_number() {
