@@ -12,6 +12,8 @@ use crate::group::Group;
 
 /// Keys younger than this are held in memory from the start, in milliseconds.
 const RECENT_KEYS_MS: u64 = 10 * 60 * 1000;
+/// At most so many of them: a start does not wait for more to be read. Older ones ask the views.
+const RECENT_KEYS: u32 = 50_000;
 /// Changes between two commits while the log is applied again.
 const COMMIT_EVERY: u64 = 20_000;
 /// So many facts are applied again between two lines that tell of it.
@@ -73,8 +75,8 @@ pub fn open(data: &Path, group: &Group, settings: Settings) -> Result<Opened, Se
     }
     let clock = Clock::start();
     let now = clock.now();
-    let mut snapshot =
-        views.snapshot((now.wall_us / 1000).saturating_sub(RECENT_KEYS_MS), settings.recent_keys as u32)?;
+    let keys_from_ms = (now.wall_us / 1000).saturating_sub(RECENT_KEYS_MS);
+    let mut snapshot = views.snapshot(keys_from_ms, RECENT_KEYS.min(settings.recent_keys as u32))?;
     snapshot.alone = log.alone();
     let config = Config {
         own: group.own,

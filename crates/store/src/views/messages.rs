@@ -51,11 +51,13 @@ pub(super) fn show_as(connection: &Connection, place: LogIndex, fact: &Fact) -> 
 pub(super) struct Messages<'views> {
     connection: &'views Connection,
     row: Vec<u8>,
+    /// Whether any message is shown as another position of it says, once that was asked.
+    any_shown_as: Option<bool>,
 }
 
 impl<'views> Messages<'views> {
     pub fn new(connection: &'views Connection) -> Self {
-        Self { connection, row: Vec::new() }
+        Self { connection, row: Vec::new(), any_shown_as: None }
     }
 
     /// The message of a place.
@@ -69,10 +71,7 @@ impl<'views> Messages<'views> {
             self.row = covering.query_row([small(place.0)], |row| row.get(0)).optional()?.unwrap_or_default();
         }
         let first = Fact::decode(find(&self.row, place).unwrap_or_default())?;
-        let sql = "SELECT fact FROM shown_as WHERE place = ?1";
-        let mut shown_as = self.connection.prepare_cached(sql)?;
-        let shown_as: Option<Vec<u8>> = shown_as.query_row([small(place.0)], |row| row.get(0)).optional()?;
-        let shown = shown_as.map(Fact::decode).transpose()?;
+        let shown = self.shown_as(place)?;
         let position = first.position;
         let Fact { author, key, .. } = first;
         let shown = shown.unwrap_or(first);
@@ -80,6 +79,25 @@ impl<'views> Messages<'views> {
         let Body::Message(message) = shown.body else { return Err(StoreError::NoMessage(place.0)) };
         let lastword_facts::fact::Message { to, text, at_ms } = message;
         Ok(MessageRecord { index: place, position, order, author, key, to, text, at_ms })
+    }
+}
+
+impl Messages<'_> {
+    fn shown_as(&mut self, place: LogIndex) -> Result<Option<Fact>, StoreError> {
+        let any = match self.any_shown_as {
+            Some(any) => any,
+            None => self
+                .connection
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM shown_as)")?
+                .query_row([], |row| row.get(0))?,
+        };
+        self.any_shown_as = Some(any);
+        if !any {
+            return Ok(None);
+        }
+        let mut shown_as = self.connection.prepare_cached("SELECT fact FROM shown_as WHERE place = ?1")?;
+        let fact: Option<Vec<u8>> = shown_as.query_row([small(place.0)], |row| row.get(0)).optional()?;
+        Ok(fact.map(Fact::decode).transpose()?)
     }
 }
 
