@@ -96,6 +96,24 @@ fn clients_that_never_read() {
     assert!(late < 400, "{late} MiB");
 }
 
+/// Who is only connected costs a few KiB: there may be ten thousands of them.
+#[test]
+fn idle_connections() {
+    const IDLE: usize = 1000;
+    let server = Server::start();
+    let connect = |_| {
+        let mut talk = Talk::to(&server.address);
+        assert_eq!(talk.ask(&json!({"op": "hello", "version": 1}))["ok"]["version"], 1);
+        talk
+    };
+    let first: Vec<Talk> = (0..100).map(connect).collect();
+    let before = server.memory_mib();
+    let others: Vec<Talk> = (0..IDLE).map(connect).collect();
+    let grown = server.memory_mib() - before;
+    assert!(grown < 16, "{IDLE} idle connections take {grown} MiB");
+    drop((first, others));
+}
+
 /// Listeners that never read what streams in: the sender hardly feels it, and what waited for them is
 /// thrown away when they are gone.
 #[test]

@@ -14,7 +14,7 @@ use lastword_protocol::answer::Answer;
 use lastword_protocol::event::{CloseReason, Event};
 use lastword_protocol::request::BadLine;
 use lastword_protocol::{Code, LINE_BYTES, Op, Refusal, Request, RequestId};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -25,8 +25,12 @@ use crate::listen::Shared;
 
 /// Unanswered requests of one connection; with more, it is not read from until some are answered.
 const UNANSWERED: usize = 1024;
-/// Bytes that are read at once.
+/// Bytes that are read at once by one who has much to say.
 const READ_BYTES: usize = 64 * 1024;
+/// Bytes that are read at once at first. Who says nothing has no buffer at all: there may be ten thousands of them.
+const READ_BYTES_FIRST: usize = 2 * 1024;
+/// Bytes that are kept for what is written next.
+const WRITE_BYTES_KEPT: usize = 4 * 1024;
 /// The first line must be whole after so long.
 const FIRST_LINE: Duration = Duration::from_secs(10);
 /// The longest text of a refusal, in bytes: some quote what was sent, which may be as long as a line.
@@ -44,6 +48,7 @@ pub(crate) async fn serve(mut stream: TcpStream, read: Vec<u8>, shared: &Arc<Sha
         outbox,
         shared,
         read,
+        read_bytes: READ_BYTES_FIRST,
         unanswered: BTreeMap::new(),
         last_tag: 0,
         write: Vec::new(),
@@ -60,6 +65,8 @@ struct Connection<'a> {
     shared: &'a Arc<Shared>,
     /// Read, and not a whole line yet.
     read: Vec<u8>,
+    /// How many are read at once: more when they came in full, fewer when they did not.
+    read_bytes: usize,
     /// By tag: the client's id, and what shape of answer it wants.
     unanswered: BTreeMap<Tag, (RequestId, convert::Shape)>,
     last_tag: u64,
@@ -92,11 +99,9 @@ impl Connection<'_> {
                 return;
             }
             let may_read = self.unanswered.len() < UNANSWERED && !closing;
-            self.read.reserve(READ_BYTES);
             tokio::select! {
-                read = stream.read_buf(&mut self.read), if may_read => match read {
-                    Ok(0) | Err(_) => return,
-                    Ok(_) => {}
+                ready = stream.readable(), if may_read => if ready.is_err() || self.read_some(stream) == Go::End {
+                    return;
                 },
                 () = self.outbox.filled() => {
                     if self.take_outbox(stream).await == Go::End {
@@ -112,6 +117,21 @@ impl Connection<'_> {
                 }
             }
         }
+    }
+
+    /// Reads what is there.
+    fn read_some(&mut self, stream: &TcpStream) -> Go {
+        self.read.reserve(self.read_bytes);
+        match stream.try_read_buf(&mut self.read) {
+            Ok(0) => return Go::End,
+            Ok(read) if read >= self.read_bytes => self.read_bytes = (self.read_bytes * 4).min(READ_BYTES),
+            Ok(read) if read < self.read_bytes / 8 => self.read_bytes = (self.read_bytes / 2).max(READ_BYTES_FIRST),
+            Ok(_) => {}
+            // It only seemed that something was there.
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => return Go::End,
+        }
+        Go::On
     }
 
     /// Carries out the whole lines that were read.
@@ -151,6 +171,9 @@ impl Connection<'_> {
             }
         }
         self.read.drain(..taken);
+        if self.read.is_empty() {
+            self.read = Vec::new();
+        }
         if go == Go::On && self.read.len() > LINE_BYTES && !self.read[..LINE_BYTES].contains(&b'\n') {
             go = self.too_long();
         }
@@ -235,7 +258,7 @@ impl Connection<'_> {
             }
         }
         self.write.clear();
-        self.write.shrink_to(READ_BYTES);
+        self.write.shrink_to(WRITE_BYTES_KEPT);
         go
     }
 
