@@ -91,3 +91,14 @@ pub enum StoreError {
     #[error("the views hold something that can't be read: {0}")]
     Unreadable(#[from] minicbor::decode::Error),
 }
+
+impl StoreError {
+    /// The file holds something else than what was written: trying again is no use.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::NoMessage(_) | Self::Unreadable(_) => true,
+            Self::Sqlite(error) => crate::log::is_damage(error),
+            Self::Missing { .. } | Self::Gap { .. } | Self::Stuck(_) => false,
+        }
+    }
+}

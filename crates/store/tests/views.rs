@@ -448,6 +448,26 @@ fn views_that_are_good_are_not_thrown_away_for_the_machines_faults() {
     assert!(matches!(Views::open(&dir, LogIndex(9), 0), Err(StoreError::Sqlite(_))));
 }
 
+/// A file that opens may still hold what nobody wrote: asked for, it is an error, and then views are made anew.
+#[test]
+fn views_with_a_damaged_row_are_made_anew() {
+    for damage in
+        ["UPDATE messages SET facts = zeroblob(100)", "DELETE FROM messages", "UPDATE history SET entries = 5"]
+    {
+        let (_parent, dir) = data();
+        let mut feed = Feed::new(&dir);
+        talk(&mut feed, 3);
+        feed.views.close().unwrap();
+        rusqlite::Connection::open(dir.path().join("views.db")).unwrap().execute(damage, []).unwrap();
+        let mut views = Views::open(&dir, LogIndex(9), 0).unwrap();
+        assert_eq!(views.made_anew(), None, "it opens");
+        let error = views.query(&Query::History { one: ALICE, other: BOB, before: None, limit: 9 }).unwrap_err();
+        assert!(error.is_damage(), "{damage}: {error}");
+        views.void().unwrap();
+        assert_eq!(Views::open(&dir, LogIndex(9), 0).unwrap().made_anew(), Some("they could not be read"));
+    }
+}
+
 /// What could not be read when the log was applied is remembered as missing, until a record is mended.
 #[test]
 fn what_was_unreadable_is_remembered_until_it_is_mended() {

@@ -169,3 +169,34 @@ fn views_that_are_garbage_are_made_anew() {
     }
     wait_until("it says so", || server.log().contains("views.db is made anew"));
 }
+
+/// What is damaged in the views shows at the start, or only when somebody asks for it: they are made anew, by
+/// themselves.
+#[test]
+fn damaged_views_are_made_anew() {
+    for damage in ["UPDATE messages SET facts = zeroblob(9)", "UPDATE history SET entries = 5"] {
+        let mut server = Server::start();
+        let mut alice = Talk::to(&server.address);
+        alice.create("alice");
+        for n in 0..3 {
+            let sent = alice.ask(&json!({"op": "send", "to": "alice", "text": format!("text {n}"), "key": key()}));
+            assert_eq!(sent["ok"]["stored"], 1, "{sent}");
+        }
+        assert!(server.stop(Signal::TERM).success());
+        let views = rusqlite::Connection::open(server.data().join("views.db")).expect("views");
+        assert_eq!(views.execute(damage, []).expect("damaged"), 1);
+        drop(views);
+        server.again();
+        let log_in = json!({"op": "login", "name": "alice", "password": "secret"});
+        let mut alice = Talk::to(&server.address);
+        assert_eq!(alice.ask(&log_in)["ok"]["name"], "alice");
+        alice.say(format!("{}\n", json!({"id": 9, "op": "history", "with": "alice"})).as_bytes());
+        wait_until("the views are made anew", || server.log().contains("views.db is made anew"));
+        server.assert_serves();
+        let mut alice = Talk::to(&server.address);
+        alice.ask(&log_in);
+        let page = alice.ask(&json!({"op": "history", "with": "alice"}));
+        assert_eq!(page["ok"]["messages"].as_array().map(Vec::len), Some(3), "{page}");
+        assert!(!server.log().contains("panicked"), "{}", server.log());
+    }
+}

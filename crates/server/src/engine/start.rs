@@ -5,7 +5,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use lastword_core::{Config, Core, Mono, Now, Output, Settings};
 use lastword_facts::Incarnation;
-use lastword_store::{DataDir, Log, LogReader, Views};
+use lastword_facts::views::Snapshot;
+use lastword_store::{DataDir, Log, LogReader, StoreError, Views};
 
 use crate::error::ServerError;
 use crate::group::Group;
@@ -69,14 +70,9 @@ pub fn open(data: &Path, group: &Group, settings: Settings) -> Result<Opened, Se
     let dir = DataDir::open(data)?;
     let log = Log::open(&dir)?;
     let reader = LogReader::open(&dir)?;
-    let mut views = Views::open(&dir, log.end(), log.mended())?;
-    if let Some(why) = views.made_anew().filter(|_| log.end().0 > 0) {
-        tracing::info!("views.db is made anew from {} facts: {why}", log.end().0);
-    }
     let clock = Clock::start();
     let now = clock.now();
-    let keys_from_ms = (now.wall_us / 1000).saturating_sub(RECENT_KEYS_MS);
-    let mut snapshot = views.snapshot(keys_from_ms, RECENT_KEYS.min(settings.recent_keys as u32))?;
+    let (mut views, mut snapshot) = open_views(&dir, &log, now, &settings)?;
     snapshot.alone = log.alone();
     let config = Config {
         own: group.own,
@@ -108,6 +104,23 @@ pub fn open(data: &Path, group: &Group, settings: Settings) -> Result<Opened, Se
     failed?;
     catch_up(&mut core, &mut views, group, true)?;
     Ok(Opened { core, log, views, reader, group: group.clone(), clock, dir })
+}
+
+/// Opens the views, and what the core is to know of them; made anew if that can't be read.
+fn open_views(dir: &DataDir, log: &Log, now: Now, settings: &Settings) -> Result<(Views, Snapshot), ServerError> {
+    let keys_from_ms = (now.wall_us / 1000).saturating_sub(RECENT_KEYS_MS);
+    let recent_keys = RECENT_KEYS.min(settings.recent_keys as u32);
+    let mut views = Views::open(dir, log.end(), log.mended())?;
+    let mut snapshot = views.snapshot(keys_from_ms, recent_keys);
+    if snapshot.as_ref().is_err_and(StoreError::is_damage) {
+        views.void()?;
+        views = Views::open(dir, log.end(), log.mended())?;
+        snapshot = views.snapshot(keys_from_ms, recent_keys);
+    }
+    if let Some(why) = views.made_anew().filter(|_| log.end().0 > 0) {
+        tracing::info!("views.db is made anew from {} facts: {why}", log.end().0);
+    }
+    Ok((views, snapshot?))
 }
 
 /// Gives the views what the core has applied.

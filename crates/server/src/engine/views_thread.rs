@@ -43,16 +43,20 @@ pub(super) struct ViewsThread {
 
 impl ViewsThread {
     pub(super) fn run(mut self, jobs: &Receiver<ToViews>) -> Result<(), ServerError> {
-        let result = self.work(jobs);
-        if let Err(error) = &result {
-            tracing::error!(
-                "the views failed: {error}; the server stops, and makes them anew at its next start if it must"
-            );
-            self.engine.fail();
-        } else {
-            self.views.close()?;
+        match self.work(jobs) {
+            Ok(()) => Ok(self.views.close()?),
+            Err(error) if error.is_damage() => {
+                tracing::error!("the views are damaged: {error}; the server starts anew, and makes them anew");
+                self.views.void().inspect_err(|_| self.engine.fail())?;
+                self.engine.start_anew();
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!("the views failed: {error}; the server stops");
+                self.engine.fail();
+                Err(error.into())
+            }
         }
-        Ok(result?)
     }
 
     fn work(&mut self, jobs: &Receiver<ToViews>) -> Result<(), StoreError> {

@@ -118,6 +118,9 @@ impl Views {
             .connection
             .query_row("SELECT value FROM state WHERE name = 'boot'", [], |row| row.get(0))
             .optional()?;
+        if boot.as_deref() == Some(VOID) {
+            return Err(Unusable::Because("they could not be read"));
+        }
         if boot.is_none_or(|boot| boot != CLOSED && (boot == UNKNOWN_BOOT || boot != current_boot())) {
             return Err(Unusable::Because("the machine went down while they were written"));
         }
@@ -197,6 +200,17 @@ impl Views {
         Ok(())
     }
 
+    /// Has the views made anew when they are opened next, after something in them could not be read.
+    ///
+    /// # Errors
+    /// Not even that could be written: who opens them next meets the same again.
+    pub fn void(self) -> Result<(), StoreError> {
+        if !self.connection.is_autocommit() {
+            self.connection.execute_batch("ROLLBACK")?;
+        }
+        self.set_boot(VOID)
+    }
+
     /// Closes the views properly: synced, and good after a reboot, too.
     ///
     /// # Errors
@@ -236,6 +250,8 @@ impl From<rusqlite::Error> for Unusable {
 
 /// In the place of a boot: the views were closed, and everything was synced.
 const CLOSED: &str = "";
+/// In the place of a boot: something in them could not be read.
+const VOID: &str = "void";
 /// The system does not tell its boots apart: then only closed views can be trusted.
 const UNKNOWN_BOOT: &str = "unknown";
 
