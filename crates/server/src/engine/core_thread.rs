@@ -31,6 +31,8 @@ pub(super) struct CoreThread {
     views_behind: Arc<AtomicU64>,
     passwords: Passwords,
     connections: HashMap<ConnectionId, Arc<Outbox>>,
+    /// Those that were told something since they were woken.
+    told: Vec<Arc<Outbox>>,
     links: HashMap<LinkId, (ReplicaId, Arc<LinkOutbox>)>,
 }
 
@@ -47,7 +49,8 @@ impl CoreThread {
         passwords: Passwords,
     ) -> Self {
         let (connections, links) = (HashMap::new(), HashMap::new());
-        Self { core, clock, group, engine, to_log, to_views, views_behind, passwords, connections, links }
+        let told = Vec::new();
+        Self { core, clock, group, engine, to_log, to_views, views_behind, passwords, connections, told, links }
     }
 
     pub(super) fn run(mut self, mut inputs: mpsc::Receiver<ToCore>) {
@@ -123,7 +126,16 @@ impl CoreThread {
         self.links.insert(link, (peer, outbox));
     }
 
+    /// Carries out what the core wants done. Clients are woken at the end: each gets all of it in one write. What
+    /// goes to other replicas comes first, and goes at once.
     fn carry_out(&mut self) {
+        self.carry_out_all();
+        for outbox in self.told.drain(..) {
+            outbox.wake();
+        }
+    }
+
+    fn carry_out_all(&mut self) {
         while let Some(output) = self.core.poll_output() {
             // A disk that has failed must not have promised anything.
             if self.engine.has_failed() {
@@ -147,7 +159,9 @@ impl CoreThread {
                 Output::Send(_, link, message) => {
                     if let Some((_, outbox)) = self.links.get(&link) {
                         let size = size_of_message(&message);
-                        outbox.put(message, size);
+                        if outbox.put(message, size) {
+                            outbox.wake();
+                        }
                     }
                 }
                 Output::CloseLink(_, link) => {
@@ -163,7 +177,9 @@ impl CoreThread {
     fn tell(&mut self, connection: ConnectionId, item: ToClient) {
         if let Some(outbox) = self.connections.get(&connection) {
             let size = size_of(&item);
-            outbox.put(item, size);
+            if outbox.put(item, size) {
+                self.told.push(outbox.clone());
+            }
         }
     }
 

@@ -57,22 +57,27 @@ impl<T> Box<T> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Puts something in of about so many bytes. Says no if it is closed, or overflows and so closes.
+    /// Puts something in of about so many bytes, unless it is closed; overflown, it closes. Nobody is woken yet:
+    /// says whether [`Box::wake`] is to be called, for the first of what comes together.
+    #[must_use]
     pub(crate) fn put(&self, item: T, bytes: usize) -> bool {
         let mut state = self.state();
         if state.closed {
             return false;
         }
+        let is_first = state.items.is_empty();
         if state.items.len() >= self.limit_items || state.bytes > self.limit_bytes {
             state.closed = true;
         } else {
             state.items.push(item);
             state.bytes += bytes;
         }
-        let taken = !state.closed;
-        drop(state);
+        is_first || state.closed
+    }
+
+    /// Wakes who takes out what was put in.
+    pub(crate) fn wake(&self) {
         self.filled.notify_one();
-        taken
     }
 
     /// What is in it is still taken out; then the connection is ended.
