@@ -28,6 +28,7 @@ impl Core {
     ) -> Result<(), Refusal> {
         let name = Name::new(&name)?;
         self.check_new_password(&password)?;
+        self.ready_for_people()?;
         self.room_for_facts()?;
         self.room_for_jobs()?;
         let account = AccountId::of_create(key, name.as_str());
@@ -78,6 +79,7 @@ impl Core {
         if self.connections.login(id).is_some_and(|login| self.directory.resolve(&name) != Some(login.account)) {
             return Err(Refusal::AlreadyLoggedIn);
         }
+        self.ready_for_people()?;
         self.room_for_facts()?;
         self.room_for_jobs()?;
         let candidates: Vec<AccountId> = self.directory.login_candidates(&name);
@@ -100,6 +102,7 @@ impl Core {
         if let Some(seen) = seen {
             self.ledger.observe(seen);
         }
+        self.ready_for_people()?;
         let Some(account) = self.directory.session(token) else {
             // It may be logged in with an older session of its own. What it has sent behind this request would be
             // taken in, and then once more, after what it sends when it has learned of the refusal.

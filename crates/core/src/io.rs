@@ -72,6 +72,9 @@ pub enum Input {
     Repaired(Position),
     /// Whether the disk has room for new things. While it has not, only what frees people is taken.
     DiskRoom(bool),
+    /// Whether the views can be asked: not while they are made anew. Said before the replica starts, or when they
+    /// are there. Until then nobody is let in; taking part in the replication needs no views.
+    ViewsReady(bool),
     /// The answer to [`Output::Hash`]; `None` if it could not be done now.
     Hashed(JobId, Option<String>, SessionToken),
     /// The answer to [`Output::Check`]: which of the hashes fits, if any; or that too many wait.
@@ -94,7 +97,8 @@ pub enum Output {
     Store(LogIndex, Vec<Arc<Fact>>),
     /// Write into the views. All of it is in the log on disk.
     Apply(Vec<Applied>),
-    /// Look something up, after all [`Output::Apply`] that came before.
+    /// Look something up, after all [`Output::Apply`] that came before. While the views are not ready
+    /// ([`Input::ViewsReady`]), only [`Query::Facts`] is asked.
     Query(JobId, Query),
     /// Write the fact over the damaged record of its position in the log, and say [`Input::Repaired`]
     /// when it is on disk.

@@ -101,6 +101,7 @@ pub struct Core {
     deliveries: delivery::Deliveries,
     lists: VecDeque<requests::ListScan>,
     disk_has_room: bool,
+    views_ready: bool,
     // Time.
     started: Mono,
     last_call: Mono,
@@ -152,6 +153,7 @@ impl Core {
             deliveries: delivery::Deliveries::default(),
             lists: VecDeque::new(),
             disk_has_room: true,
+            views_ready: true,
             started: now.mono,
             last_call: now.mono,
             last_tick: now.mono,
@@ -217,6 +219,7 @@ impl Core {
             Input::Stored(upto) => self.on_stored(now, upto),
             Input::Repaired(position) => self.on_repaired(position),
             Input::DiskRoom(room) => self.disk_has_room = room || planted(Bug::TakesInOnFullDisk),
+            Input::ViewsReady(ready) => self.views_ready = ready || planted(Bug::AsksViewsTooEarly),
             Input::Hashed(job, hash, token) => self.on_hashed(now, job, hash, token),
             Input::Checked(job, fits, token) => self.on_checked(now, job, fits, token),
             Input::Found(job, found) => self.on_found(now, job, found),

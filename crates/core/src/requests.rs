@@ -129,7 +129,16 @@ impl Core {
         Ok(())
     }
 
-    /// The same for a message of a connection.
+    /// Whether somebody can be let in: from then on they ask the views.
+    pub(crate) fn ready_for_people(&self) -> Result<(), Refusal> {
+        if self.views_ready {
+            return Ok(());
+        }
+        hit("nobody let in before the views are made");
+        Err(Refusal::Unavailable("This replica is still making its index of messages; try another one, or later."))
+    }
+
+    /// Whether a message of a connection may be taken in.
     fn room_for_message(&mut self, now: Now, id: ConnectionId) -> Result<(), Refusal> {
         let room = self.room_for_facts();
         let Some(connection) = self.connections.of(id) else { return room };

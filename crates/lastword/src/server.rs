@@ -35,6 +35,9 @@ pub(crate) struct Arguments {
     /// Below so many free mebibytes on the disk nothing new is taken in.
     #[arg(long, value_name = "MIB", default_value_t = 64)]
     min_free: u64,
+    /// Views that are so many facts behind are made while the server runs.
+    #[arg(long, value_name = "N", hide = true)]
+    views_behind_max: Option<u64>,
 }
 
 /// Runs a server until it is told to stop.
@@ -46,6 +49,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     options.group.clone_from(&arguments.group);
     options.connections = arguments.connections as usize;
     options.free_bytes_min = arguments.min_free.saturating_mul(1024 * 1024);
+    options.views_behind_max = arguments.views_behind_max.unwrap_or(options.views_behind_max);
     options.key = arguments.key.as_deref().map(ClusterKey::read).transpose()?;
     if options.listen.host.contains(':') && options.listen.host.parse::<std::net::Ipv6Addr>().is_err() {
         bail!(

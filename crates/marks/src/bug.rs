@@ -37,6 +37,8 @@ bugs! {
     KeepsAloneMark,
     /// A full disk takes in what is new.
     TakesInOnFullDisk,
+    /// People are let in, and the views asked, before those are made.
+    AsksViewsTooEarly,
 
     // Positions, vectors, stamps.
 

@@ -30,6 +30,8 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use lastword_core::Settings;
+
 pub use cluster_key::ClusterKey;
 pub use error::ServerError;
 pub use front::convert as wire;
@@ -51,12 +53,24 @@ pub struct Options {
     pub connections: usize,
     /// Below so many free bytes on the disk nothing new is taken in.
     pub free_bytes_min: u64,
+    /// Views that are so many facts behind the log at the start are made while the server takes part already, and
+    /// lets people in when they are there; fewer are waited for.
+    pub views_behind_max: u64,
 }
 
 impl Options {
     /// A server with the defaults for everything that is not said here.
     pub fn new(listen: Address, data: PathBuf) -> Self {
-        Self { listen, group: Vec::new(), data, key: None, connections: 10_000, free_bytes_min: 64 * 1024 * 1024 }
+        Self {
+            listen,
+            group: Vec::new(),
+            data,
+            key: None,
+            connections: 10_000,
+            free_bytes_min: 64 * 1024 * 1024,
+            // A second or two.
+            views_behind_max: 200_000,
+        }
     }
 }
 
@@ -74,7 +88,7 @@ pub async fn run(
     let (mut ready, mut options) = (Some(ready), options);
     tokio::pin!(shutdown);
     loop {
-        let opened = engine::start::open(&options.data, &group, lastword_core::Settings::default())?;
+        let opened = engine::start::open(&options.data, &group, Settings::default(), options.views_behind_max)?;
         let listener = listen::bind(&options.listen).await?;
         let address =
             listener.local_addr().map_err(|source| ServerError::Listen { address: options.listen.clone(), source })?;

@@ -17,6 +17,8 @@ pub(crate) struct Node {
     pub(crate) views: Views,
     /// They stand for records that were mended since: they are made anew at the next start.
     pub(crate) views_are_void: bool,
+    /// They are made while the replica runs, and not to be asked before.
+    pub(crate) views_in_making: bool,
     pub(crate) wire: Wire,
     pub(crate) clock: Clock,
     /// Each start has a number of its own: what belongs to an earlier one is void.
@@ -61,6 +63,7 @@ impl Node {
             disk: Disk::default(),
             views: Views::default(),
             views_are_void: false,
+            views_in_making: false,
             wire,
             clock: Clock::default(),
             life: 0,

@@ -27,6 +27,7 @@ const MUST_BE_REACHED: &[&str] = &[
     "path message beside a deletion",
     "path message of an account that could not be read",
     "path name not secured in time",
+    "path nobody let in before the views are made",
     "path not pulled before what it waits for",
     "path one message at two positions",
     "path own facts read from disk to be pushed",

@@ -37,18 +37,20 @@ impl LogReader {
         Ok(Self { connection: Connection::open_with_flags(dir.log(), flags)? })
     }
 
-    /// Every record after a place, in log order, without leaving one out.
+    /// The records after a place, at most so many, in log order, without leaving one out.
     ///
     /// # Errors
     /// SQLite can't read on, or records are missing.
     pub fn tail(
         &self,
         after: LogIndex,
+        most: u64,
         mut take: impl FnMut(LogIndex, Result<Arc<Fact>, Damaged>),
     ) -> Result<(), StoreError> {
-        let sql = format!("SELECT {} FROM log WHERE place > ?1 ORDER BY place", record::COLUMNS);
+        let sql = format!("SELECT {} FROM log WHERE place > ?1 ORDER BY place LIMIT ?2", record::COLUMNS);
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let mut rows = statement.query([small(after.0)])?;
+        let most = most.min(i64::MAX as u64);
+        let mut rows = statement.query([small(after.0), small(most)])?;
         let mut last = after;
         while let Some(row) = rows.next()? {
             let found = record::read(row)?;

@@ -20,7 +20,7 @@ fn pull(reader: &LogReader, from: Position, upto: u64, limit_bytes: u32) -> (Vec
 
 fn tail(reader: &LogReader, after: u64) -> Vec<(LogIndex, Result<Arc<Fact>, Damaged>)> {
     let mut all = Vec::new();
-    reader.tail(LogIndex(after), |index, fact| all.push((index, fact))).unwrap();
+    reader.tail(LogIndex(after), u64::MAX, |index, fact| all.push((index, fact))).unwrap();
     all
 }
 
@@ -202,7 +202,7 @@ fn missing_records_are_not_passed_over() {
     fill(&mut Log::open(&dir).unwrap(), 1..=9);
     meddle(&dir, "DELETE FROM log WHERE place IN (4, 5)");
     let reader = LogReader::open(&dir).unwrap();
-    let error = reader.tail(LogIndex(2), |_, _| {}).unwrap_err();
+    let error = reader.tail(LogIndex(2), u64::MAX, |_, _| {}).unwrap_err();
     assert!(matches!(error, StoreError::Missing { from: 4, upto: 5 }), "{error}");
 }
 

@@ -367,7 +367,7 @@ fn the_views_follow_the_log() {
     fill(&mut log, 1..=50);
     let reader = lastword_store::LogReader::open(&dir).unwrap();
     let mut feed = Feed::at(Views::open(&dir, log.end(), 0).unwrap());
-    reader.tail(LogIndex::NONE, |_, fact| feed.message(&fact.unwrap())).unwrap();
+    reader.tail(LogIndex::NONE, u64::MAX, |_, fact| feed.message(&fact.unwrap())).unwrap();
     feed.views.commit().unwrap();
     drop(feed);
     let mut views = Views::open(&dir, log.end(), 0).unwrap();

@@ -6,6 +6,7 @@
 
 mod core_thread;
 mod log_thread;
+mod making;
 pub mod outbox;
 pub mod start;
 mod views_thread;
@@ -131,7 +132,10 @@ impl Running {
         let (to_views, views_jobs) = std::sync::mpsc::channel();
         let behind = Arc::new(AtomicU64::new(0));
         let passwords = crate::passwords::Passwords::new(tokio::runtime::Handle::current());
-        let Opened { core, log, views, reader, group, clock, dir } = opened;
+        let Opened { mut core, log, views, making, reader, group, clock, dir } = opened;
+        if making.is_some() {
+            core.handle(clock.now(), Input::ViewsReady(false));
+        }
         let log_thread = log_thread::LogThread {
             log,
             engine: engine.clone(),
@@ -142,7 +146,8 @@ impl Running {
             repairs: Vec::new(),
         };
         let log = spawn("log", move || log_thread.run(&log_jobs))?;
-        let views_thread = views_thread::ViewsThread { views, reader, engine: engine.clone(), behind: behind.clone() };
+        let views_thread =
+            views_thread::ViewsThread { views, making, reader, engine: engine.clone(), behind: behind.clone() };
         // The directory stays locked until the last of its files is closed.
         let views = spawn("views", move || {
             let _dir = dir;

@@ -1,13 +1,15 @@
 //! Opening a data directory, up to a core that has taken in all that is in it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use lastword_core::{Config, Core, Mono, Now, Output, Settings};
-use lastword_facts::Incarnation;
 use lastword_facts::views::Snapshot;
-use lastword_store::{DataDir, Log, LogReader, StoreError, Views};
+use lastword_facts::{Fact, Incarnation, LogIndex};
+use lastword_store::{Damaged, DataDir, Log, LogReader, StoreError, Views};
 
+use super::making::Making;
 use crate::error::ServerError;
 use crate::group::Group;
 
@@ -26,8 +28,10 @@ pub struct Opened {
     pub core: Core,
     /// The log, for appending.
     pub log: Log,
-    /// The views, as far as the log goes.
+    /// The views, as far as the log goes, unless they are to be made.
     pub views: Views,
+    /// Makes the views while the server runs, if they are far behind.
+    pub making: Option<Making>,
     /// The log, for reading.
     pub reader: LogReader,
     /// The group.
@@ -62,11 +66,12 @@ impl Clock {
     }
 }
 
-/// Opens a data directory under a new incarnation.
+/// Opens a data directory under a new incarnation. Views that are further behind than `views_behind_max` facts are
+/// left so ([`Opened::making`]).
 ///
 /// # Errors
 /// It is in use, damaged, or of a newer version.
-pub fn open(data: &Path, group: &Group, settings: Settings) -> Result<Opened, ServerError> {
+pub fn open(data: &Path, group: &Group, settings: Settings, views_behind_max: u64) -> Result<Opened, ServerError> {
     let dir = DataDir::open(data)?;
     let log = Log::open(&dir)?;
     let reader = LogReader::open(&dir)?;
@@ -82,28 +87,35 @@ pub fn open(data: &Path, group: &Group, settings: Settings) -> Result<Opened, Se
         settings,
     };
     let from = snapshot.index;
+    let later = log.end().0 - from.0 > views_behind_max;
+    let making = later.then(|| Making::new(Core::new(config.clone(), snapshot.clone(), now), log.end()));
     let mut core = Core::new(config, snapshot, now);
     let mut failed = Ok(());
-    let (mut since_commit, mut replayed) = (0, 0);
-    reader.tail(from, |index, fact| {
-        match fact {
-            Ok(fact) => core.replay(index, &fact),
-            Err(damaged) => core.replay_damaged(index, damaged.position),
-        }
+    let mut replayed = 0;
+    reader.tail(from, u64::MAX, |index, fact| {
+        replay(&mut core, index, fact);
         replayed += 1;
         if replayed % PROGRESS_EVERY == 0 {
             tracing::info!("{replayed} facts of the log applied again");
         }
-        since_commit += 1;
         if failed.is_ok() {
-            let commit = since_commit >= COMMIT_EVERY;
-            failed = catch_up(&mut core, &mut views, group, commit);
-            since_commit = if commit { 0 } else { since_commit };
+            let views = making.is_none().then_some(&mut views);
+            failed = take_outputs(&mut core, views, group, replayed % COMMIT_EVERY == 0);
         }
     })?;
     failed?;
-    catch_up(&mut core, &mut views, group, true)?;
-    Ok(Opened { core, log, views, reader, group: group.clone(), clock, dir })
+    if making.is_none() {
+        views.commit()?;
+    }
+    Ok(Opened { core, log, views, making, reader, group: group.clone(), clock, dir })
+}
+
+/// Hands a record of the log to a core that was not started.
+pub(super) fn replay(core: &mut Core, index: LogIndex, fact: Result<Arc<Fact>, Damaged>) {
+    match fact {
+        Ok(fact) => core.replay(index, &fact),
+        Err(damaged) => core.replay_damaged(index, damaged.position),
+    }
 }
 
 /// Opens the views, and what the core is to know of them; made anew if that can't be read.
@@ -123,17 +135,26 @@ fn open_views(dir: &DataDir, log: &Log, now: Now, settings: &Settings) -> Result
     Ok((views, snapshot?))
 }
 
-/// Gives the views what the core has applied.
-fn catch_up(core: &mut Core, views: &mut Views, group: &Group, commit: bool) -> Result<(), ServerError> {
+/// Gives the views, unless they are made later, what the core has applied.
+fn take_outputs(
+    core: &mut Core,
+    mut views: Option<&mut Views>,
+    group: &Group,
+    commit: bool,
+) -> Result<(), ServerError> {
     while let Some(output) = core.poll_output() {
-        match output {
-            Output::Apply(applied) => views.apply(&applied)?,
-            Output::Report(report) => crate::reports::log(group, &report),
+        match (output, &mut views) {
+            (Output::Apply(applied), Some(views)) => views.apply(&applied)?,
+            (Output::Apply(_), None) => {}
+            (Output::Report(report), _) => crate::reports::log(group, &report),
             // A core that was not started has nothing else to say.
-            other => debug_assert!(false, "{other:?}"),
+            (other, _) => debug_assert!(false, "{other:?}"),
         }
     }
-    if commit { Ok(views.commit()?) } else { Ok(()) }
+    match views {
+        Some(views) if commit => Ok(views.commit()?),
+        _ => Ok(()),
+    }
 }
 
 /// An incarnation that was never used: 64 random bits.

@@ -10,6 +10,7 @@ use lastword_core::io::JobId;
 use lastword_facts::views::{Applied, Change, Found, Query};
 use lastword_store::{LogReader, StoreError, Views};
 
+use super::making::Making;
 use super::{Engine, ToCore};
 use crate::error::ServerError;
 
@@ -39,6 +40,7 @@ pub(crate) enum ToViews {
 
 pub(super) struct ViewsThread {
     pub(super) views: Views,
+    pub(super) making: Option<Making>,
     pub(super) reader: LogReader,
     pub(super) engine: Engine,
     pub(super) behind: Arc<AtomicU64>,
@@ -71,25 +73,53 @@ impl ViewsThread {
         let mut uncommitted = 0;
         let mut committed = Instant::now();
         loop {
-            match jobs.recv_timeout(COMMIT_AFTER) {
-                Ok(ToViews::Apply(applied)) => {
-                    self.views.apply(&applied)?;
-                    let weight = weight(&applied);
-                    self.behind.fetch_sub(weight, Ordering::Relaxed);
-                    uncommitted += weight;
-                }
+            match self.next(jobs) {
+                Ok(ToViews::Apply(applied)) => uncommitted += self.apply(&applied)?,
                 Ok(ToViews::Query(job, query)) => {
                     let found = self.find(&query)?;
                     self.engine.give_blocking(ToCore::Input(Input::Found(job, found)));
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => uncommitted += self.make()?,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
-            if uncommitted >= COMMIT_BYTES || uncommitted > 0 && committed.elapsed() >= COMMIT_AFTER {
+            let waits = uncommitted > 0 || self.views.is_full();
+            if uncommitted >= COMMIT_BYTES || waits && committed.elapsed() >= COMMIT_AFTER {
                 self.views.commit()?;
                 (uncommitted, committed) = (0, Instant::now());
             }
         }
+    }
+
+    /// The next job. Views in the making are gone on with when there is none.
+    fn next(&self, jobs: &Receiver<ToViews>) -> Result<ToViews, RecvTimeoutError> {
+        let can_go_on = self.making.is_some() && !self.views.is_full();
+        jobs.recv_timeout(if can_go_on { Duration::ZERO } else { COMMIT_AFTER })
+    }
+
+    /// Takes changes in, unless they are read from the log later. Says what they weigh.
+    fn apply(&mut self, applied: &[Applied]) -> Result<u64, StoreError> {
+        let weight = weight(applied);
+        self.behind.fetch_sub(weight, Ordering::Relaxed);
+        if let Some(making) = &mut self.making {
+            making.pass_over(applied);
+            return Ok(0);
+        }
+        // Views that were just made may have read the first of them in the log.
+        let known = applied.partition_point(|applied| applied.index <= self.views.stand());
+        self.views.apply(&applied[known..])?;
+        Ok(weight)
+    }
+
+    /// Goes on with views in the making. Says what it took in weighs.
+    fn make(&mut self) -> Result<u64, StoreError> {
+        let Some(making) = self.making.as_mut().filter(|_| !self.views.is_full()) else { return Ok(0) };
+        let (weight, done) = making.go_on(&mut self.views, &self.reader)?;
+        if done {
+            tracing::info!("views.db is made: people are let in");
+            self.making = None;
+            self.engine.give_blocking(ToCore::Input(Input::ViewsReady(true)));
+        }
+        Ok(weight)
     }
 
     fn find(&mut self, query: &Query) -> Result<Found, StoreError> {

@@ -15,7 +15,7 @@ use lastword_core::io::{Answer, ConnectionId, Event as CoreEvent, LinkId, Output
 use lastword_core::{Config, Core, Input, Mono, PeerMessage, Settings};
 use lastword_facts::ids::{Incarnation, LogIndex, Position, Stamp};
 use lastword_facts::token::SessionToken;
-use lastword_facts::views::Query;
+use lastword_facts::views::{Found, Query};
 use lastword_facts::{AccountId, Body, Fact, Key, VersionVector};
 use lastword_marks::{Bug, planted};
 use lastword_protocol::event::Event as WireEvent;

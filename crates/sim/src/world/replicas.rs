@@ -46,6 +46,7 @@ impl World {
         state.core = Some(core);
         self.network.disturb(pair(node, node), self.now, self.now);
         checkers::stale::on_start(self, node);
+        self.make_views(node, incarnation);
         self.input(node, Input::Timer);
         for other in 0..self.nodes.len() {
             if other != node {
@@ -53,6 +54,20 @@ impl World {
                 let wait = self.hop();
                 self.after(wait, Happening::DialPeer { from, to });
             }
+        }
+    }
+
+    /// Views that are made from nothing take a while, now and then, and the replica takes part meanwhile.
+    fn make_views(&mut self, node: usize, drawn: Incarnation) {
+        let state = &mut self.nodes[node];
+        let is_long = state.views.index() == LogIndex::NONE && !state.disk.log.is_empty() && drawn.0.is_multiple_of(3);
+        state.views_in_making = is_long;
+        if is_long {
+            self.say(|| format!("the views of n{node} are being made"));
+            let wait = Duration::from_millis(drawn.0 / 3 % 4000);
+            let life = self.nodes[node].life;
+            self.input(node, Input::ViewsReady(false));
+            self.after(wait, Happening::Input { node, life, input: Input::ViewsReady(true) });
         }
     }
 
@@ -171,6 +186,9 @@ impl World {
         let now = self.nodes[node].time(self.now);
         let Some(mut core) = self.nodes[node].core.take() else { return };
         let life = self.nodes[node].life;
+        if matches!(input, Input::ViewsReady(true)) {
+            self.nodes[node].views_in_making = false;
+        }
         core.handle(now, input);
         let mut outputs = Vec::new();
         while let Some(output) = core.poll_output() {
@@ -197,6 +215,9 @@ impl World {
                     Query::Facts { from, upto, .. } => self.nodes[node].disk.facts(from, upto, 20),
                     _ => self.nodes[node].views.query(&query),
                 };
+                if self.nodes[node].views_in_making && !matches!(found, Found::Facts { .. }) {
+                    self.violated(format!("n{node} asks its views before they are made"));
+                }
                 let wait = self.chance.ms(0..2);
                 self.after(wait, back(Input::Found(job, found)));
             }

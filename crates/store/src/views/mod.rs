@@ -105,6 +105,11 @@ impl Views {
         self.stand
     }
 
+    /// Whether the disk was full at the last try: what is applied now stays in memory.
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+
     fn existing(file: &Path, log_end: LogIndex, mended: u64) -> Result<Self, Unusable> {
         let mut views = Self::connect(file)?;
         let state = |name: &str| -> Result<Option<i64>, StoreError> {
