@@ -16,11 +16,19 @@ pub(crate) struct Connection {
     pub(crate) listener: Option<Listener>,
     /// A request is under way that those after it must wait for.
     pub(crate) busy: bool,
-    /// A message was refused for want of room: until then all others are, too, so that none of those that
-    /// are on their way overtakes it.
-    pub(crate) no_room_until: Option<Mono>,
+    /// A message was refused for want of room: so are those behind it.
+    pub(crate) refused: Option<Refused>,
     /// Those that wait.
     pub(crate) queue: VecDeque<(Tag, Request)>,
+}
+
+/// Messages of a connection were refused for want of room.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refused {
+    /// Its client may not know of the last of them before: what it sent meanwhile must not overtake it.
+    pub(crate) until: Mono,
+    /// The disk had room again since then, when one was refused.
+    pub(crate) room_since: Option<Mono>,
 }
 
 /// A connection that gets message events.

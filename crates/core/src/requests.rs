@@ -10,7 +10,8 @@ use lastword_marks::hit;
 use regex::Regex;
 
 use crate::Core;
-use crate::io::{Answer, ConnectionId, Output, Receiver, Refusal, Request, Tag};
+use crate::connections::Refused;
+use crate::io::{Answer, CloseReason, ConnectionId, Output, Receiver, Refusal, Request, Tag};
 use crate::jobs::Job;
 use crate::keys::{Known, Lookup};
 use crate::release::{Login, Reply, SentDraft};
@@ -20,7 +21,8 @@ use crate::time::Now;
 const NAMES_A_STEP: usize = 2000;
 /// Lists under way at a time.
 const LISTS: usize = 256;
-/// After a message was refused for want of room, those behind it on the same connection are for so long.
+/// After a message was refused for want of room, those behind it on the same connection are, until none came for so
+/// long: by then its client knows. One that has not paused, so long after there is room again, is disconnected.
 const REFUSED_FOR: Duration = Duration::from_secs(3);
 /// Jobs under way at a time, over all connections.
 const JOBS: usize = 20_000;
@@ -141,15 +143,23 @@ impl Core {
     /// Whether a message of a connection may be taken in.
     fn room_for_message(&mut self, now: Now, id: ConnectionId) -> Result<(), Refusal> {
         let room = self.room_for_facts();
+        let full = room == Err(Refusal::StorageFull);
         let Some(connection) = self.connections.of(id) else { return room };
-        if room == Err(Refusal::StorageFull) {
-            connection.no_room_until = Some(now.mono + REFUSED_FOR);
+        let before = connection.refused.take().filter(|refused| now.mono < refused.until);
+        if !full && before.is_none() {
+            return room;
         }
-        if connection.no_room_until.is_some_and(|until| now.mono < until) {
-            hit("refused for want of room");
-            return Err(Refusal::StorageFull);
+        hit("refused for want of room");
+        let room_since = before.and_then(|refused| refused.room_since).unwrap_or(now.mono);
+        let refused = Refused { until: now.mono + REFUSED_FOR, room_since: (!full).then_some(room_since) };
+        connection.refused = Some(refused);
+        if now.mono.since(room_since) >= REFUSED_FOR && !full {
+            // It never pauses for long enough: on a connection of its own it begins anew, in the right order.
+            hit("closed behind what was refused");
+            self.connections.log_out(id);
+            self.outputs.push_back(Output::Close(id, CloseReason::Slow));
         }
-        room
+        Err(Refusal::StorageFull)
     }
 
     pub(crate) fn room_for_jobs(&self) -> Result<(), Refusal> {

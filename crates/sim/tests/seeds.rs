@@ -14,6 +14,7 @@ const MUST_BE_REACHED: &[&str] = &[
     "path answers held for a dying breath",
     "path claim refused at the first look",
     "path claim withdrawn",
+    "path closed behind what was refused",
     "path create of an account that exists",
     "path damaged record mended",
     "path damaged record met at the start",
@@ -84,6 +85,7 @@ const NAMED: &[(u64, &str)] = &[
     (73294, "a thousand damaged records were mended at sixteen a second"),
     (95988, "as 72437"),
     (97385, "messages kept for an unknown receiver were asked about one by one"),
+    (105122, "a message was taken in behind others that were refused for want of room a moment before"),
 ];
 
 #[test]
