@@ -8,6 +8,7 @@ mod core_thread;
 mod log_thread;
 mod making;
 pub mod outbox;
+mod reads;
 pub mod start;
 mod views_thread;
 
@@ -146,8 +147,14 @@ impl Running {
             repairs: Vec::new(),
         };
         let log = spawn("log", move || log_thread.run(&log_jobs))?;
-        let views_thread =
-            views_thread::ViewsThread { views, making, reader, engine: engine.clone(), behind: behind.clone() };
+        let views_thread = views_thread::ViewsThread {
+            views,
+            making,
+            reader,
+            reads: reads::Reads::new(std::time::Instant::now()),
+            engine: engine.clone(),
+            behind: behind.clone(),
+        };
         // The directory stays locked until the last of its files is closed.
         let views = spawn("views", move || {
             let _dir = dir;

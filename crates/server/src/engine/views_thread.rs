@@ -11,6 +11,7 @@ use lastword_facts::views::{Applied, Change, Found, Query};
 use lastword_store::{LogReader, StoreError, Views};
 
 use super::making::Making;
+use super::reads::{Read, Reads};
 use super::{Engine, ToCore};
 use crate::error::ServerError;
 
@@ -22,14 +23,14 @@ const COMMIT_BYTES: u64 = 8 * 1024 * 1024;
 /// How much this thread stands back behind the others.
 const NICE: i32 = 5;
 
-/// About how many bytes a change takes in memory.
+/// About how many bytes a change takes in memory: those of its fact, and the same once more, decoded.
 pub(super) fn weight(applied: &[Applied]) -> u64 {
-    let weight = |applied: &Applied| match &applied.change {
-        // Its bytes, and the same once more, decoded.
-        Change::Message(fact) => 200 + 2 * fact.bytes().len() as u64,
-        _ => 200,
-    };
-    applied.iter().map(weight).sum()
+    applied.iter().map(|applied| 200 + 2 * bytes(applied)).sum()
+}
+
+/// How many bytes its fact has, where they are many.
+fn bytes(applied: &Applied) -> u64 {
+    if let Change::Message(fact) = &applied.change { fact.bytes().len() as u64 } else { 0 }
 }
 
 /// What the views' thread is asked to do.
@@ -42,6 +43,7 @@ pub(super) struct ViewsThread {
     pub(super) views: Views,
     pub(super) making: Option<Making>,
     pub(super) reader: LogReader,
+    pub(super) reads: Reads,
     pub(super) engine: Engine,
     pub(super) behind: Arc<AtomicU64>,
 }
@@ -75,13 +77,17 @@ impl ViewsThread {
         loop {
             match self.next(jobs) {
                 Ok(ToViews::Apply(applied)) => uncommitted += self.apply(&applied)?,
+                Ok(ToViews::Query(job, Query::Facts { from, upto, limit_bytes })) => {
+                    self.reads.push(Read { job, from, upto, limit_bytes });
+                }
                 Ok(ToViews::Query(job, query)) => {
-                    let found = self.find(&query)?;
+                    let found = self.views.query(&query)?;
                     self.engine.give_blocking(ToCore::Input(Input::Found(job, found)));
                 }
                 Err(RecvTimeoutError::Timeout) => uncommitted += self.make()?,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
+            self.read_for_peers()?;
             let waits = uncommitted > 0 || self.views.is_full();
             if uncommitted >= COMMIT_BYTES || waits && committed.elapsed() >= COMMIT_AFTER {
                 self.views.commit()?;
@@ -90,16 +96,31 @@ impl ViewsThread {
         }
     }
 
-    /// The next job. Views in the making are gone on with when there is none.
-    fn next(&self, jobs: &Receiver<ToViews>) -> Result<ToViews, RecvTimeoutError> {
+    /// The next job. Without one: views in the making are gone on with, and what peers ask for is read in its time.
+    fn next(&mut self, jobs: &Receiver<ToViews>) -> Result<ToViews, RecvTimeoutError> {
         let can_go_on = self.making.is_some() && !self.views.is_full();
-        jobs.recv_timeout(if can_go_on { Duration::ZERO } else { COMMIT_AFTER })
+        let wait = self.reads.wait(Instant::now()).unwrap_or(COMMIT_AFTER);
+        jobs.recv_timeout(if can_go_on { Duration::ZERO } else { wait.min(COMMIT_AFTER) })
+    }
+
+    /// Reads a piece of the log for a peer, if its time has come.
+    fn read_for_peers(&mut self) -> Result<(), StoreError> {
+        if let Some(Read { job, from, upto, limit_bytes }) = self.reads.next(Instant::now()) {
+            let found = self.reader.facts(from, upto, limit_bytes)?;
+            if let Found::Facts { facts, .. } = &found {
+                let bytes = facts.iter().map(|fact| fact.bytes().len() as u64).sum();
+                self.reads.on_read(Instant::now(), bytes);
+            }
+            self.engine.give_blocking(ToCore::Input(Input::Found(job, found)));
+        }
+        Ok(())
     }
 
     /// Takes changes in, unless they are read from the log later. Says what they weigh.
     fn apply(&mut self, applied: &[Applied]) -> Result<u64, StoreError> {
         let weight = weight(applied);
         self.behind.fetch_sub(weight, Ordering::Relaxed);
+        self.reads.on_written(Instant::now(), applied.iter().map(bytes).sum());
         if let Some(making) = &mut self.making {
             making.pass_over(applied);
             return Ok(0);
@@ -120,12 +141,5 @@ impl ViewsThread {
             self.engine.give_blocking(ToCore::Input(Input::ViewsReady(true)));
         }
         Ok(weight)
-    }
-
-    fn find(&mut self, query: &Query) -> Result<Found, StoreError> {
-        match *query {
-            Query::Facts { from, upto, limit_bytes } => self.reader.facts(from, upto, limit_bytes),
-            _ => self.views.query(query),
-        }
     }
 }
