@@ -11,7 +11,6 @@ use crate::Core;
 use crate::io::{Answer, CloseReason, ConnectionId, Copies, Event, JobId, MessageView, Output, Refusal, Tag};
 use crate::jobs::Job;
 use crate::keys::Known;
-use crate::peer_message::PeerMessage;
 use crate::release::{Effect, Recheck, Reply, SentDraft};
 use crate::time::Now;
 
@@ -32,10 +31,7 @@ impl Core {
     /// The log is on disk up to here: peers are told, views and readers get what waited for it.
     pub(crate) fn on_stored(&mut self, now: Now, upto: LogIndex) {
         let changes = self.ledger.stored(upto);
-        let changes = self.told(changes);
-        if !changes.is_empty() {
-            self.send_to_all(&PeerMessage::Confirm(changes));
-        }
+        self.confirm_durable(&changes);
         let durable = self.ledger.durable_end;
         let count = self.unapplied.partition_point(|applied| applied.index <= durable);
         let applied: Vec<Applied> = self.unapplied.drain(..count).collect();

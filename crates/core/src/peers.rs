@@ -41,6 +41,8 @@ pub(crate) struct Link {
     pub(crate) incarnation: Option<Incarnation>,
     /// What is durable there, as it said on this link.
     pub(crate) confirmed: VersionVector,
+    /// What has become durable here and it was not told yet: nobody there waits for it.
+    pub(crate) owed: VersionVector,
     /// What it had when it said hello: until this is here too, this replica may be behind.
     pub(crate) had: Option<VersionVector>,
     pub(crate) in_sync_since: Option<Mono>,
@@ -70,6 +72,7 @@ impl Link {
             last_heard: now,
             incarnation: None,
             confirmed: VersionVector::new(),
+            owed: VersionVector::new(),
             had: None,
             in_sync_since: None,
             pushed: Seq::NONE,

@@ -77,6 +77,8 @@ bugs! {
     HeartbeatsConfirm,
     /// What becomes durable while a hello is on its way is not confirmed to that peer.
     ConfirmsAfterHelloOnly,
+    /// What nobody waits for is confirmed with what somebody waits for only.
+    OwesConfirms,
 
     // Catching up.
 
