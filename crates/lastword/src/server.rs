@@ -58,13 +58,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         );
     }
     allow_many_files();
-    // One thread for the network, beside those of the core and the disks: enough, and the least to
-    // hand things over to.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
+    // One thread for the network and the core, beside those of the disks: enough, and the least to hand things
+    // over to.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .context("the machine refused a thread")?;
+        .context("the machine refused what it takes to wait for the network")?;
     let served = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let shutdown = async move {

@@ -45,6 +45,9 @@ pub enum ServerError {
     /// The disk failed while the server ran.
     #[error(transparent)]
     Disk(#[from] lastword_store::AppendError),
+    /// The core panicked.
+    #[error("the core has failed, which is a mistake in the program: please report what stands above")]
+    Panicked,
     /// The machine refused a thread or randomness.
     #[error("the machine refused {what}: {source}")]
     Machine {

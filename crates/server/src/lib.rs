@@ -1,19 +1,19 @@
 //! The server: network, threads and disks around the core.
 //!
-//! Three kinds of threads, and batches between them:
+//! One thread for the network and the core, one for each of the disk's files, and batches between them:
 //!
 //! ```text
-//!   network (tokio)          core (one)               storage
-//!   front::lines  --\                           /-->  log     append, sync, "stored up to here"
-//!   front::http   ----->  engine::core_thread  -
-//!   peers::link   --/     <-- outboxes          \-->  views   apply, look up, read the log
+//!   network (tokio)                                storage
+//!   front::lines  --\                         /-->  log     append, sync, "stored up to here"
+//!   front::http   ----->  engine::core_task  -
+//!   peers::link   --/     <-- outboxes        \-->  views   apply, look up, read the log
 //!                              |
 //!                              \--> passwords (bounded)
 //! ```
 //!
 //! * `front`: the client protocols. They know [`engine::Engine`] and nothing of replication.
 //! * `peers`: the links to the other replicas.
-//! * [`engine`]: the core's thread and those of the disks.
+//! * [`engine`]: the core's task and the threads of the disks.
 
 pub mod cluster_key;
 pub mod engine;

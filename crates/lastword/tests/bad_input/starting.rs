@@ -191,7 +191,9 @@ fn damaged_views_are_made_anew() {
         let mut alice = Talk::to(&server.address);
         assert_eq!(alice.ask(&log_in)["ok"]["name"], "alice");
         alice.say(format!("{}\n", json!({"id": 9, "op": "history", "with": "alice"})).as_bytes());
-        wait_until("the views are made anew", || server.log().contains("views.db is made anew"));
+        wait_until("it serves with views made anew", || {
+            server.log().split_once("views.db is made anew").is_some_and(|(_, then)| then.contains("INFO ready"))
+        });
         server.assert_serves();
         let mut alice = Talk::to(&server.address);
         alice.ask(&log_in);

@@ -1,10 +1,10 @@
-//! The core's thread and those of the disks, behind one narrow handle.
+//! The core's task and the threads of the disks, behind one narrow handle.
 //!
 //! Everything goes into the core over one bounded channel: who puts something in waits when it is full.
 //! What comes out goes into outboxes, which are bounded by what happens when they are full. The core
 //! never waits for anybody, so nobody who waits for the core can be waited for by it.
 
-mod core_thread;
+mod core_task;
 mod log_thread;
 mod making;
 pub mod outbox;
@@ -30,7 +30,7 @@ use start::Opened;
 /// Inputs that may wait for the core.
 const WAITING: usize = 8192;
 
-/// What goes to the core's thread.
+/// What goes to the core's task.
 pub(crate) enum ToCore {
     /// For the core itself.
     Input(Input),
@@ -42,7 +42,7 @@ pub(crate) enum ToCore {
     LinkUp(ReplicaId, LinkId, Arc<LinkOutbox>),
     /// Messages of another replica, in their order.
     LinkMessages(ReplicaId, LinkId, Vec<PeerMessage>),
-    /// End the thread.
+    /// End the task.
     Stop,
 }
 
@@ -105,17 +105,17 @@ impl Engine {
     }
 }
 
-/// The threads of a running server.
+/// The task and the threads of a running server.
 pub struct Running {
     /// The way in.
     pub engine: Engine,
-    core: JoinHandle<()>,
+    core: tokio::task::JoinHandle<()>,
     log: JoinHandle<Result<(), ServerError>>,
     views: JoinHandle<Result<(), ServerError>>,
 }
 
 impl Running {
-    /// Starts the threads.
+    /// Starts them. Within a tokio runtime.
     ///
     /// # Errors
     /// The machine has no threads left.
@@ -160,30 +160,30 @@ impl Running {
             let _dir = dir;
             views_thread.run(&views_jobs)
         })?;
-        let core_thread =
-            core_thread::CoreThread::new(core, clock, group, engine.clone(), to_log, to_views, behind, passwords);
-        let core = spawn("core", move || core_thread.run(inputs))?;
+        let core_task =
+            core_task::CoreTask::new(core, clock, group, engine.clone(), to_log, to_views, behind, passwords);
+        let core = tokio::spawn(core_task.run(inputs));
         Ok(Self { engine, core, log, views })
     }
 
-    /// Ends the threads: what waits is written, and the views are closed.
+    /// Ends them: what waits is written, and the views are closed.
     ///
     /// # Errors
-    /// What made the server end, if it was a disk.
+    /// What made the server end, if it was a disk or a mistake in the core.
     pub async fn stop(self) -> Result<(), ServerError> {
         let stopped = tokio::time::timeout(Duration::from_secs(5), self.engine.give(ToCore::Stop)).await;
         drop(self.engine);
         if stopped.is_err() {
             tracing::warn!("the core did not stop in time");
         }
+        let core = self.core.await.map_err(|_| ServerError::Panicked);
         let ends = tokio::task::spawn_blocking(move || {
             // A thread that panicked has said so already.
-            let _ = self.core.join();
             let log = self.log.join().unwrap_or(Ok(()));
             let views = self.views.join().unwrap_or(Ok(()));
             log.and(views)
         });
-        ends.await.unwrap_or(Ok(()))
+        core.and(ends.await.unwrap_or(Ok(())))
     }
 }
 

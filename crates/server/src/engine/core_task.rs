@@ -1,12 +1,18 @@
-//! The core's thread: inputs in, outputs to where they belong.
+//! The core's task: inputs in, outputs to where they belong.
+//!
+//! It runs on the network's thread, and has its turn when all connections at which something has come have had
+//! theirs. So nothing is handed from thread to thread but what the disks are for, and it gets in one go what came at
+//! once. A pass takes microseconds a message; what takes longer (hashes, disks) has threads of its own.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
 
 use lastword_core::io::{ConnectionId, LinkId, Output, ReplicaId};
 use lastword_core::{Core, Input};
+use lastword_facts::views::Applied;
 use tokio::sync::mpsc;
 
 use super::log_thread::ToLog;
@@ -19,8 +25,12 @@ use crate::passwords::Passwords;
 
 /// Inputs that are handed in before the outputs are carried out.
 const BATCH: usize = 1024;
+/// Changes for the views are gathered until they are so many, or so old, or the views are asked something: nobody
+/// waits for them, and each time their thread is woken it takes the processor from somebody.
+const CHANGES: usize = 512;
+const CHANGES_AGE: Duration = Duration::from_millis(40);
 
-pub(super) struct CoreThread {
+pub(super) struct CoreTask {
     core: Core,
     clock: Clock,
     group: Group,
@@ -29,6 +39,9 @@ pub(super) struct CoreThread {
     to_views: Sender<ToViews>,
     /// Bytes of changes that the views have not taken in yet.
     views_behind: Arc<AtomicU64>,
+    /// What they are to take in, and is still gathered here.
+    changes: Vec<Applied>,
+    changes_sent: Instant,
     passwords: Passwords,
     connections: HashMap<ConnectionId, Arc<Outbox>>,
     /// Those that were told something since they were woken.
@@ -36,7 +49,18 @@ pub(super) struct CoreThread {
     links: HashMap<LinkId, (ReplicaId, Arc<LinkOutbox>)>,
 }
 
-impl CoreThread {
+/// A server without a core is no use to anybody, and others take over only when it is gone.
+struct EndsServer(Engine);
+
+impl Drop for EndsServer {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail();
+        }
+    }
+}
+
+impl CoreTask {
     #[expect(clippy::too_many_arguments, reason = "it is where everything meets")]
     pub(super) fn new(
         core: Core,
@@ -49,33 +73,40 @@ impl CoreThread {
         passwords: Passwords,
     ) -> Self {
         let (connections, links) = (HashMap::new(), HashMap::new());
-        let told = Vec::new();
-        Self { core, clock, group, engine, to_log, to_views, views_behind, passwords, connections, told, links }
+        Self {
+            core,
+            clock,
+            group,
+            engine,
+            to_log,
+            to_views,
+            views_behind,
+            changes: Vec::new(),
+            changes_sent: Instant::now(),
+            passwords,
+            connections,
+            told: Vec::new(),
+            links,
+        }
     }
 
-    pub(super) fn run(mut self, mut inputs: mpsc::Receiver<ToCore>) {
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
-            Ok(runtime) => runtime,
-            Err(error) => return tracing::error!("the core can't start: {error}"),
-        };
+    pub(super) async fn run(mut self, mut inputs: mpsc::Receiver<ToCore>) {
+        let _ends = EndsServer(self.engine.clone());
         let mut batch = Vec::with_capacity(BATCH);
         self.core.handle(self.clock.now(), Input::Timer);
         loop {
             self.carry_out();
-            let wait = self.core.poll_timeout().map(|moment| self.clock.until(moment));
-            runtime.block_on(async {
-                let received = inputs.recv_many(&mut batch, BATCH);
-                match wait {
-                    // What is due already must not keep anybody at the door waiting.
-                    Some(wait) => drop(tokio::time::timeout(wait, received).await),
-                    None => drop(received.await),
-                }
-            });
+            let received = inputs.recv_many(&mut batch, BATCH);
+            match self.core.poll_timeout().map(|moment| self.clock.until(moment)) {
+                // What is due already must not keep anybody at the door waiting.
+                Some(wait) => drop(tokio::time::timeout(wait, received).await),
+                None => drop(received.await),
+            }
             // A process that was frozen finds a lot at its door: that goes before any timer.
             let now = self.clock.now();
             for input in batch.drain(..) {
                 match input {
-                    ToCore::Stop => return,
+                    ToCore::Stop => return self.send_changes(),
                     ToCore::Input(input) => {
                         self.forget_what_ended(&input);
                         self.core.handle(now, input);
@@ -133,6 +164,10 @@ impl CoreThread {
         for outbox in self.told.drain(..) {
             outbox.wake();
         }
+        // The core wants a turn every 50 ms at the latest.
+        if self.changes.len() >= CHANGES || self.changes_sent.elapsed() >= CHANGES_AGE {
+            self.send_changes();
+        }
     }
 
     fn carry_out_all(&mut self) {
@@ -146,11 +181,11 @@ impl CoreThread {
                 Output::Repair { fact, anew } => self.log(ToLog::Repair { fact, anew }),
                 Output::StartAnew => self.engine.start_anew(),
                 Output::Alone(alone) => self.log(ToLog::Alone(alone)),
-                Output::Apply(applied) => {
-                    self.views_behind.fetch_add(weight(&applied), Ordering::Relaxed);
-                    self.views(ToViews::Apply(applied));
+                Output::Apply(mut applied) => self.changes.append(&mut applied),
+                Output::Query(job, query) => {
+                    self.send_changes();
+                    self.views(ToViews::Query(job, query));
                 }
-                Output::Query(job, query) => self.views(ToViews::Query(job, query)),
                 Output::Hash(job, password) => self.passwords.hash(&self.engine, job, password),
                 Output::Check(job, password, hashes) => self.passwords.check(&self.engine, job, password, hashes),
                 Output::Answer(connection, tag, result) => self.tell(connection, ToClient::Answer(tag, result)),
@@ -186,6 +221,15 @@ impl CoreThread {
     fn log(&self, job: ToLog) {
         // Gone only when its disk has failed, and then nothing is told to anybody.
         let _ = self.to_log.send(job);
+    }
+
+    fn send_changes(&mut self) {
+        self.changes_sent = Instant::now();
+        let changes = std::mem::take(&mut self.changes);
+        if !changes.is_empty() {
+            self.views_behind.fetch_add(weight(&changes), Ordering::Relaxed);
+            self.views(ToViews::Apply(changes));
+        }
     }
 
     fn views(&self, job: ToViews) {
