@@ -84,8 +84,8 @@ pub enum StoreError {
     /// Views that can't be used can't be removed either.
     #[error("views.db can't be used, and can't be removed to be made anew: {0}; remove it, then start again")]
     Stuck(std::io::Error),
-    /// A message is not where the views say that it is.
-    #[error("the views hold no message for place {0} of the log")]
+    /// A message is not where the views say that it is: its record is damaged, or they are.
+    #[error("no message can be read at place {0} of the log, where the views say that one is")]
     NoMessage(u64),
     /// A record of the views can't be read.
     #[error("the views hold something that can't be read: {0}")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lastword_facts::Fact;
 use lastword_facts::ids::{LogIndex, Position, Seq};
 use lastword_facts::views::Found;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::dir::DataDir;
 use crate::error::StoreError;
@@ -35,6 +35,16 @@ impl LogReader {
     pub fn open(dir: &DataDir) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         Ok(Self { connection: Connection::open_with_flags(dir.log(), flags)? })
+    }
+
+    /// The fact of a place, unless its record is damaged or missing.
+    ///
+    /// # Errors
+    /// SQLite can't read.
+    pub(crate) fn at(&self, place: LogIndex) -> Result<Option<Arc<Fact>>, StoreError> {
+        let sql = format!("SELECT {} FROM log WHERE place = ?1", record::COLUMNS);
+        let found = self.connection.prepare_cached(&sql)?.query_row([small(place.0)], record::read).optional()?;
+        Ok(found.and_then(|found| found.fact))
     }
 
     /// The records after a place, at most so many, in log order, without leaving one out.

@@ -285,7 +285,7 @@ fn what_was_not_committed_is_applied_again() {
     feed.message(&Draft::new(4).fact(at(1, 4)));
     assert_eq!(feed.inbox(BOB).len(), 4, "a question sees it before the commit");
     drop(feed);
-    let mut feed = Feed::at(Views::open(&dir, LogIndex(4), 0).unwrap());
+    let mut feed = Feed::open(&dir, LogIndex(4));
     assert_eq!(feed.views.snapshot(0, 9).unwrap().index, LogIndex(3));
     feed.message(&Draft::new(4).fact(at(1, 4)));
     assert_eq!(feed.inbox(BOB).len(), 4);
@@ -324,9 +324,10 @@ fn recent_keys_are_those_of_version_7_from_a_time_on() {
 #[test]
 fn views_that_cannot_be_used_are_made_anew() {
     let (_parent, dir) = data();
+    let _log = Log::open(&dir).unwrap();
     let file = dir.path().join("views.db");
     let refill = || {
-        let mut feed = Feed::at(Views::open(&dir, LogIndex(9), 0).unwrap());
+        let mut feed = Feed::open(&dir, LogIndex(9));
         if feed.inbox(BOB).is_empty() {
             talk(&mut feed, 3);
         }
@@ -366,7 +367,7 @@ fn the_views_follow_the_log() {
     let mut log = Log::open(&dir).unwrap();
     fill(&mut log, 1..=50);
     let reader = lastword_store::LogReader::open(&dir).unwrap();
-    let mut feed = Feed::at(Views::open(&dir, log.end(), 0).unwrap());
+    let mut feed = Feed::open(&dir, log.end());
     reader.tail(LogIndex::NONE, u64::MAX, |_, fact| feed.message(&fact.unwrap())).unwrap();
     feed.views.commit().unwrap();
     drop(feed);
@@ -395,7 +396,7 @@ fn a_full_disk_is_waited_out() {
     feed.views.commit().unwrap();
     assert_eq!(feed.inbox(BOB).len(), 2001);
     drop(feed);
-    let mut feed = Feed::at(Views::open(&dir, LogIndex(2001), 0).unwrap());
+    let mut feed = Feed::open(&dir, LogIndex(2001));
     assert_eq!(feed.views.stand(), LogIndex(2001));
     assert_eq!(feed.inbox(BOB).len(), 2001);
 }
@@ -411,7 +412,7 @@ fn views_of_another_boot_are_trusted_only_if_they_were_closed() {
         connection.query_row("SELECT value FROM state WHERE name = 'boot'", [], |row| row.get(0)).unwrap()
     };
     let reopened = |boot: &str| {
-        let mut feed = Feed::at(Views::open(&dir, LogIndex(9), 0).unwrap());
+        let mut feed = Feed::open(&dir, LogIndex(9));
         if feed.inbox(BOB).is_empty() {
             talk(&mut feed, 3);
         }
@@ -448,17 +449,21 @@ fn views_that_are_good_are_not_thrown_away_for_the_machines_faults() {
     assert!(matches!(Views::open(&dir, LogIndex(9), 0), Err(StoreError::Sqlite(_))));
 }
 
-/// A file that opens may still hold what nobody wrote: asked for, it is an error, and then views are made anew.
+/// A file that opens may still hold what nobody wrote, be it the views' or the log that messages are read from:
+/// asked for, it is an error, and then views are made anew.
 #[test]
 fn views_with_a_damaged_row_are_made_anew() {
-    for damage in
-        ["UPDATE messages SET facts = zeroblob(100)", "DELETE FROM messages", "UPDATE history SET entries = 5"]
-    {
+    for (file, damage) in [
+        ("log.db", "UPDATE log SET fact = zeroblob(100) WHERE place = 2"),
+        ("log.db", "DELETE FROM log WHERE place = 2"),
+        ("log.db", "UPDATE log SET checksum = checksum + 1 WHERE place = 2"),
+        ("views.db", "UPDATE history SET entries = 5"),
+    ] {
         let (_parent, dir) = data();
         let mut feed = Feed::new(&dir);
         talk(&mut feed, 3);
         feed.views.close().unwrap();
-        rusqlite::Connection::open(dir.path().join("views.db")).unwrap().execute(damage, []).unwrap();
+        assert_eq!(rusqlite::Connection::open(dir.path().join(file)).unwrap().execute(damage, []), Ok(1));
         let mut views = Views::open(&dir, LogIndex(9), 0).unwrap();
         assert_eq!(views.made_anew(), None, "it opens");
         let error = views.query(&Query::History { one: ALICE, other: BOB, before: None, limit: 9 }).unwrap_err();
@@ -472,7 +477,7 @@ fn views_with_a_damaged_row_are_made_anew() {
 #[test]
 fn what_was_unreadable_is_remembered_until_it_is_mended() {
     let (_folder, dir) = data();
-    let mut feed = Feed::at(Views::open(&dir, LogIndex(9), 0).unwrap());
+    let mut feed = Feed::open(&dir, LogIndex(9));
     feed.apply(at(1, 1), 1, Change::Unreadable(at(1, 1)));
     feed.views.close().unwrap();
     let mut views = Views::open(&dir, LogIndex(9), 0).unwrap();

@@ -72,7 +72,7 @@ impl Views {
         let first = self.stand.0 + 1 - self.uncommitted.len() as u64;
         let changes = self.uncommitted.iter().enumerate().skip(self.written);
         let batch = Batch::of(changes.map(|(n, change)| (LogIndex(first + n as u64), change)));
-        match batch.write(&self.connection, &mut self.deleted) {
+        match batch.write(&self.connection, &self.log, &mut self.deleted) {
             Ok(()) => {
                 self.written = self.uncommitted.len();
                 Ok(())

@@ -17,6 +17,7 @@ use super::entries::{self, HISTORY, INBOX, KEYS, OUTBOX, Waiting};
 use super::leaves::Edit;
 use super::messages::{self, Messages};
 use crate::error::StoreError;
+use crate::read::LogReader;
 use crate::sql::{Id, Whole, small};
 
 /// Changes, by kind.
@@ -56,7 +57,12 @@ impl<'changes> Batch<'changes> {
     }
 
     /// Writes all of it. `deleted`: the accounts that are, of all.
-    pub fn write(self, connection: &Connection, deleted: &mut HashSet<AccountId>) -> Result<(), StoreError> {
+    pub fn write(
+        self,
+        connection: &Connection,
+        log: &LogReader,
+        deleted: &mut HashSet<AccountId>,
+    ) -> Result<(), StoreError> {
         for position in &self.unreadable {
             let mut put = connection.prepare_cached("INSERT INTO unreadable VALUES (?1, ?2)")?;
             put.execute(params![Whole::from(position.incarnation), small(position.seq.0)])?;
@@ -69,7 +75,7 @@ impl<'changes> Batch<'changes> {
                 deleted.insert(record.id);
             }
         }
-        let mut writing = Writing { connection, deleted, delivered: HashMap::new() };
+        let mut writing = Writing { connection, log, deleted, delivered: HashMap::new() };
         let raised = writing.raise(self.delivered)?;
         let again = writing.put_messages(self.messages)?;
         for raise in raised {
@@ -95,6 +101,7 @@ struct Raise {
 
 struct Writing<'views> {
     connection: &'views Connection,
+    log: &'views LogReader,
     deleted: &'views HashSet<AccountId>,
     /// What is delivered, as far as it was asked for.
     delivered: HashMap<(AccountId, Incarnation), Seq>,
@@ -174,7 +181,6 @@ impl Writing<'_> {
                 waiting.push(Waiting { receiver: message.to, place, position, author: fact.author, order });
             }
         }
-        messages::put(self.connection, news)?;
         HISTORY.edit(self.connection, history)?;
         self.edit_waiting(&waiting, Edit::Add)
     }
@@ -232,7 +238,7 @@ impl Writing<'_> {
             }
             is_his
         })?;
-        let mut messages = Messages::new(self.connection);
+        let mut messages = Messages::new(self.connection, self.log);
         for place in sent {
             let to = messages.read(place)?.to;
             dropped.extend(self.waiting_at(to, place)?);
@@ -244,7 +250,7 @@ impl Writing<'_> {
     /// and it is delivered when any of its positions is.
     fn put_copy(&mut self, place: LogIndex, fact: &Fact) -> Result<(), StoreError> {
         let Body::Message(message) = &fact.body else { return Ok(()) };
-        let known = Messages::new(self.connection).read(place)?;
+        let known = Messages::new(self.connection, self.log).read(place)?;
         if known.position == fact.position {
             return Ok(());
         }

@@ -8,7 +8,7 @@
 //!    is not pending. So changes are gathered, sorted, and written many at a time.
 //!
 //! The rooms: `apply` gathers, `batch` writes, `query` and `snapshot` read; `leaves` (sorted sets, many entries
-//! to a row), `entries` (which sets there are) and `messages` are how it is kept.
+//! to a row) and `entries` (which sets there are) are how it is kept; `messages` reads what the log keeps.
 //!
 //! It is written without sync. A crash of the process leaves it whole (the writes are in the kernel);
 //! a power cut may not. So a mark says under which boot of the machine it was written last: views of
@@ -23,7 +23,6 @@ mod query;
 mod snapshot;
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use lastword_facts::VersionVector;
 use lastword_facts::ids::{AccountId, LogIndex, Stamp};
@@ -33,16 +32,16 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::dir::DataDir;
 use crate::error::StoreError;
 use crate::log::is_damage;
+use crate::read::LogReader;
 
 /// The version of the views' schema and of what applying means: others are made anew.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 
 const SCHEMA: &str = "
     CREATE TABLE state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE vector (incarnation INTEGER PRIMARY KEY, seq INTEGER NOT NULL);
     CREATE TABLE unreadable (incarnation INTEGER NOT NULL, seq INTEGER NOT NULL);
     CREATE TABLE accounts (id BLOB PRIMARY KEY, record BLOB NOT NULL, deleted INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE TABLE messages (first INTEGER PRIMARY KEY, facts BLOB NOT NULL);
     CREATE TABLE shown_as (place INTEGER PRIMARY KEY, fact BLOB NOT NULL);
     CREATE TABLE keys (first BLOB PRIMARY KEY, entries BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE history (first BLOB PRIMARY KEY, entries BLOB NOT NULL) WITHOUT ROWID;
@@ -59,6 +58,8 @@ const SCHEMA: &str = "
 /// What people read.
 pub struct Views {
     connection: Connection,
+    /// Where the messages are.
+    log: LogReader,
     /// The place of the log that the views stand for, with what is not committed yet.
     stand: LogIndex,
     vector: VersionVector,
@@ -77,20 +78,20 @@ pub struct Views {
 impl Views {
     /// Opens the views; makes them anew where they are missing, can't be trusted, are of another
     /// version, stand for more than the log holds, or for a record that was mended since
-    /// ([`Log::mended`](crate::Log::mended)).
+    /// ([`Log::mended`](crate::Log::mended)). The log must have been opened for appending before.
     ///
     /// # Errors
     /// They can't even be made anew.
     pub fn open(dir: &DataDir, log_end: LogIndex, mended: u64) -> Result<Self, StoreError> {
         let file = dir.views();
         let found = if file.exists() {
-            Self::existing(&file, log_end, mended)
+            Self::existing(dir, log_end, mended)
         } else {
             Err(Unusable::Because("they were missing"))
         };
         match found {
             Ok(views) => Ok(views),
-            Err(Unusable::Because(why)) => Self::anew(&file, why, mended),
+            Err(Unusable::Because(why)) => Self::anew(dir, why, mended),
             Err(Unusable::Now(error)) => Err(error),
         }
     }
@@ -110,8 +111,8 @@ impl Views {
         self.full
     }
 
-    fn existing(file: &Path, log_end: LogIndex, mended: u64) -> Result<Self, Unusable> {
-        let mut views = Self::connect(file)?;
+    fn existing(dir: &DataDir, log_end: LogIndex, mended: u64) -> Result<Self, Unusable> {
+        let mut views = Self::connect(dir)?;
         let state = |name: &str| -> Result<Option<i64>, StoreError> {
             let sql = "SELECT value FROM state WHERE name = ?1";
             Ok(views.connection.query_row(sql, params![name], |row| row.get(0)).optional()?)
@@ -144,16 +145,16 @@ impl Views {
         Ok(views)
     }
 
-    fn anew(file: &Path, why: &'static str, mended: u64) -> Result<Self, StoreError> {
+    fn anew(dir: &DataDir, why: &'static str, mended: u64) -> Result<Self, StoreError> {
         for suffix in ["", "-wal", "-shm"] {
-            let mut name = file.as_os_str().to_owned();
+            let mut name = dir.views().as_os_str().to_owned();
             name.push(suffix);
             match std::fs::remove_file(name) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(StoreError::Stuck(error)),
                 _ => {}
             }
         }
-        let mut views = Self::connect(file)?;
+        let mut views = Self::connect(dir)?;
         views.connection.execute_batch(&format!(
             "BEGIN; {SCHEMA} INSERT INTO state VALUES ('version', {VERSION}), ('place', 0), ('stamp', 0), \
              ('mended', {mended}); COMMIT;"
@@ -163,8 +164,8 @@ impl Views {
         Ok(views)
     }
 
-    fn connect(file: &Path) -> Result<Self, StoreError> {
-        let connection = Connection::open(file)?;
+    fn connect(dir: &DataDir) -> Result<Self, StoreError> {
+        let connection = Connection::open(dir.views())?;
         connection.pragma_update(None, "page_size", 16_384)?;
         // Most pages are new ones: they are written once, where a write-ahead log writes all of them twice.
         connection.pragma_update(None, "journal_mode", "TRUNCATE")?;
@@ -175,6 +176,7 @@ impl Views {
         connection.set_prepared_statement_cache_capacity(64);
         Ok(Self {
             connection,
+            log: LogReader::open(dir)?,
             stand: LogIndex::NONE,
             vector: VersionVector::new(),
             stamp: Stamp::default(),

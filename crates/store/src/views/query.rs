@@ -76,7 +76,7 @@ impl Views {
     }
 
     fn found(&self, page: &Page) -> Result<Found, StoreError> {
-        let mut messages = Messages::new(&self.connection);
+        let mut messages = Messages::new(&self.connection, &self.log);
         let found: Result<_, _> = page.places.iter().map(|&place| messages.read(place)).collect();
         Ok(Found::Messages { messages: found?, more: page.more })
     }
@@ -84,7 +84,7 @@ impl Views {
     fn known(&self, author: AccountId, key: Key) -> Result<Option<MessageRecord>, StoreError> {
         let found = KEYS.find(&self.connection, std::iter::once(entries::identity(key, author)))?;
         let place = found.into_iter().flatten().next().map(|entry| entries::place_of(&entry));
-        place.map(|place| Messages::new(&self.connection).read(place)).transpose()
+        place.map(|place| Messages::new(&self.connection, &self.log).read(place)).transpose()
     }
 
     /// Messages with version 7 keys, the latest keys first: at most so many.
@@ -98,7 +98,7 @@ impl Views {
             }
             goes_on
         })?;
-        let mut messages = Messages::new(&self.connection);
+        let mut messages = Messages::new(&self.connection, &self.log);
         places.into_iter().map(|place| messages.read(place)).collect()
     }
 }

@@ -56,24 +56,35 @@ pub fn some_fact(position: Position) -> Arc<Fact> {
     Draft::new(position.seq.0).fact(position)
 }
 
-/// Numbers changes as the log would: one after another.
+/// Numbers changes as the log does, one after another, and puts their facts into it.
 pub struct Feed {
     pub views: Views,
+    log: Log,
     index: LogIndex,
 }
 
 impl Feed {
     pub fn new(dir: &DataDir) -> Self {
-        Self::at(Views::open(dir, LogIndex(u64::MAX), 0).unwrap())
+        Self::open(dir, LogIndex(u64::MAX))
     }
 
-    pub fn at(mut views: Views) -> Self {
+    /// On a log that goes so far.
+    pub fn open(dir: &DataDir, log_end: LogIndex) -> Self {
+        let log = Log::open(dir).unwrap();
+        Self::at(log, Views::open(dir, log_end, 0).unwrap())
+    }
+
+    pub fn at(log: Log, mut views: Views) -> Self {
         let index = views.snapshot(0, 0).unwrap().index;
-        Self { views, index }
+        Self { views, log, index }
     }
 
     pub fn apply(&mut self, position: Position, stamp: u64, change: Change) {
         self.index = self.index.next();
+        if self.index > self.log.end() {
+            let fact = if let Change::Message(fact) = &change { fact.clone() } else { some_fact(position) };
+            assert_eq!(self.log.append(&[fact]).unwrap(), self.index);
+        }
         self.views.apply(&[Applied { index: self.index, position, stamp: Stamp(stamp), change }]).unwrap();
     }
 
