@@ -38,6 +38,7 @@ fn log(criterion: &mut Criterion) {
 fn views(criterion: &mut Criterion) {
     let parent = tempfile::tempdir_in(".").expect("a folder");
     let dir = DataDir::open(parent.path().join("data")).expect("a data directory");
+    let mut log = Log::open(&dir).expect("a log");
     let mut views = Views::open(&dir, LogIndex(u64::MAX), 0).expect("views");
     let mut n = 0;
     let mut group = criterion.benchmark_group("views");
@@ -48,6 +49,8 @@ fn views(criterion: &mut Criterion) {
             || {
                 let first = n + 1;
                 n += 10_000;
+                // A page is read from there.
+                log.append(&(first..=n).map(|n| message(n, PEOPLE)).collect::<Vec<_>>()).expect("room");
                 (first..=n).map(applied).collect::<Vec<_>>()
             },
             |changes| {

@@ -82,24 +82,22 @@ fn apply_messages() {
         let mut took = Duration::ZERO;
         let (mut seq, mut n) = (0, 0);
         for _ in 0..30 {
-            let facts: Vec<_> = (0..10_000)
-                .map(|_| {
-                    n += 1;
-                    message(n, 1000)
-                })
-                .collect();
-            let start = Instant::now();
-            for (i, fact) in facts.iter().enumerate() {
-                feed.message(fact);
+            let mut changes = Vec::new();
+            for i in 0..10_000 {
+                n += 1;
+                let fact = message(n, 1000);
+                changes.push((fact.position, Change::Message(fact.clone())));
                 // Each receiver's confirms are gathered to a few.
                 if deliver && i % 10 == 9 {
-                    let receiver = match &fact.body {
-                        lastword_facts::Body::Message(message) => message.to,
-                        _ => unreachable!(),
-                    };
+                    let lastword_facts::Body::Message(message) = &fact.body else { unreachable!() };
                     seq += 1;
-                    feed.delivered(at(2, seq), receiver, &[fact.position]);
+                    changes.push((at(2, seq), Change::Delivered { account: message.to, upto: vec![fact.position] }));
                 }
+            }
+            feed.append(changes.iter());
+            let start = Instant::now();
+            for (position, change) in changes {
+                feed.apply(position, 1, change);
             }
             feed.views.commit().unwrap();
             took += start.elapsed();

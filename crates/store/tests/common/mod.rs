@@ -79,11 +79,19 @@ impl Feed {
         Self { views, log, index }
     }
 
+    /// Puts the facts of changes into the log, which are applied after that.
+    pub fn append<'changes>(&mut self, changes: impl Iterator<Item = &'changes (Position, Change)>) {
+        let fact = |(position, change): &(Position, Change)| match change {
+            Change::Message(fact) => fact.clone(),
+            _ => some_fact(*position),
+        };
+        self.log.append(&changes.map(fact).collect::<Vec<_>>()).unwrap();
+    }
+
     pub fn apply(&mut self, position: Position, stamp: u64, change: Change) {
         self.index = self.index.next();
         if self.index > self.log.end() {
-            let fact = if let Change::Message(fact) = &change { fact.clone() } else { some_fact(position) };
-            assert_eq!(self.log.append(&[fact]).unwrap(), self.index);
+            self.append(std::iter::once(&(position, change.clone())));
         }
         self.views.apply(&[Applied { index: self.index, position, stamp: Stamp(stamp), change }]).unwrap();
     }
