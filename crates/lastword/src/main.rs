@@ -9,6 +9,7 @@ mod key;
 mod local;
 mod original;
 mod server;
+mod status;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,8 @@ enum Command {
     Chat(chat::Arguments),
     /// Run one server: one replica of a group.
     Server(server::Arguments),
+    /// Show how each replica of a group sees it.
+    Status(status::Arguments),
     /// Make a cluster key, for a group on several machines.
     Key(key::Arguments),
     /// Put load on a group, and check that every message arrives.
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Local(arguments) => local::run(&arguments),
         Command::Chat(arguments) => chat::run(&arguments),
         Command::Server(arguments) => server::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
         Command::Key(arguments) => key::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),

@@ -41,6 +41,21 @@ fn a_first_look() {
         let output = Command::new("sh").args(["-c", &script]).output().expect("the chat runs");
         (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.success())
     };
+    let status = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lastword"));
+        let output = command.arg("status").args(arguments).output().expect("it runs");
+        (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.success())
+    };
+    // They answer before they have met.
+    let began = std::time::Instant::now();
+    while !status(&replicas).1 && began.elapsed().as_secs() < 10 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let (said, well) = status(&replicas);
+    assert!(well && said.contains("All 3 answer and are in sync."), "{said}");
+    let (said, well) = status(&replicas[4..]);
+    assert!(well && said.contains(&format!("a        {host}:{port}")), "one knows the others: {said}");
+
     let (said, well) = chat("create alice secret\\nsend alice one\\n");
     assert!(well && said.contains("(stored on 3 of 3)"), "{said}");
     for &pid in &pids[..2] {
@@ -49,6 +64,11 @@ fn a_first_look() {
     assert!(lines.by_ref().any(|line| line.starts_with("b (pid ") && line.contains("has ended")));
     let (said, well) = chat("login alice secret\\nsend alice two\\nhistory alice\\n");
     assert!(well && said.contains("(stored on 1 of 3)") && said.contains("alice: one"), "{said}");
+    let (said, well) = status(&replicas);
+    assert!(
+        !well && said.contains("1 of 3 answer") && said.contains("sees") && said.contains("a down, b down"),
+        "{said}"
+    );
     assert!(dir.path().join("data").join(format!("{host}_{port}")).join("log.db").exists());
 
     let pid = i32::try_from(local.id()).ok().and_then(Pid::from_raw).expect("a pid");

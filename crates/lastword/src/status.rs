@@ -1,0 +1,236 @@
+//! `lastword status`: one table of the whole group, as each replica sees it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use lastword_client::protocol::LINE_BYTES;
+use lastword_client::protocol::answer::{Hello, ReplicaState};
+
+use crate::chat::{addresses, announce};
+
+/// A replica that takes longer for any step of it does not answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// With --watch, so often.
+const AGAIN: Duration = Duration::from_secs(2);
+/// The most replicas that a group has.
+const REPLICAS: usize = 26;
+
+/// Arguments of `lastword status`.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The replicas: `HOST PORT HOST PORT …` or `HOST:PORT,HOST:PORT,…`; one is enough, it knows the others.
+    /// Without any: the three that `lastword local` starts.
+    #[arg(value_name = "HOST PORT")]
+    replicas: Vec<String>,
+    /// Show it again every 2 s, until Ctrl-C.
+    #[arg(long)]
+    watch: bool,
+}
+
+/// Shows the group. The exit code says whether all replicas answer, and see all others in sync.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let given = match addresses::parse(&arguments.replicas) {
+        Ok(replicas) => replicas,
+        Err(wrong) => crate::chat::bad_arguments("status", wrong),
+    };
+    loop {
+        let group = Group::ask(&given);
+        if arguments.watch && std::io::stdout().is_terminal() {
+            // Clears the screen, and goes to its beginning.
+            announce("\x1b[2J\x1b[H");
+        }
+        announce(&group.table());
+        if !arguments.watch {
+            return Ok(if group.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        std::thread::sleep(AGAIN);
+    }
+}
+
+/// What came of asking each replica, by its name; those that did not answer, and that nobody else names, by
+/// their address.
+struct Group(BTreeMap<String, Row>);
+
+struct Row {
+    address: String,
+    said: anyhow::Result<Hello>,
+}
+
+impl Group {
+    /// Asks the replicas that are given, and then those that they name.
+    fn ask(given: &[String]) -> Self {
+        let mut rows = BTreeMap::new();
+        let mut nameless = Vec::new();
+        for (address, said) in ask_all(given) {
+            match said {
+                Ok(hello) => drop(rows.insert(hello.replica.clone(), Row { address, said: Ok(hello) })),
+                Err(error) => nameless.push((address, error)),
+            }
+        }
+        let named: BTreeMap<String, String> = rows
+            .values()
+            .filter_map(|row| row.said.as_ref().ok())
+            .flat_map(|hello| &hello.replicas)
+            .map(|replica| (replica.name.clone(), replica.address.clone()))
+            .take(REPLICAS)
+            .collect();
+        let mut others: Vec<(String, String)> =
+            named.into_iter().filter(|(name, _)| !rows.contains_key(name)).collect();
+        for (address, error) in nameless {
+            let place = others.iter().position(|(_, other)| *other == address);
+            let name = place.map_or_else(|| address.clone(), |place| others.remove(place).0);
+            rows.insert(name, Row { address, said: Err(error) });
+        }
+        let asked = ask_all(&others.iter().map(|(_, address)| address.clone()).collect::<Vec<_>>());
+        for ((name, address), (_, said)) in others.into_iter().zip(asked) {
+            rows.insert(name, Row { address, said });
+        }
+        Self(rows)
+    }
+
+    /// Whether all replicas answer, and see all others in sync.
+    fn is_whole(&self) -> bool {
+        self.0.values().all(|row| row.said.as_ref().is_ok_and(is_well))
+    }
+
+    fn table(&self) -> String {
+        let mut lines = vec![["replica", "address", "stale", "sees", "program"].map(String::from)];
+        for (name, row) in &self.0 {
+            let name = if *name == row.address { "?" } else { name };
+            let [stale, sees, program] = match &row.said {
+                Ok(hello) => [if hello.stale { "yes" } else { "no" }.to_owned(), sees(hello), hello.server.clone()],
+                Err(error) => ["-".to_owned(), format!("no answer: {error:#}"), String::new()],
+            };
+            // Whoever answers at an address could say anything.
+            let cells = [name.to_owned(), row.address.clone(), stale, sees, program];
+            lines.push(cells.map(|cell| cell.replace(char::is_control, "?")));
+        }
+        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+        let widths: [usize; 5] = std::array::from_fn(width);
+        let mut table = String::new();
+        for line in &lines {
+            let cells = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+            // Writing into a string does not fail.
+            let _ = writeln!(table, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+        }
+        table + &self.verdict()
+    }
+
+    fn verdict(&self) -> String {
+        let all = self.0.len();
+        let answering = self.0.values().filter(|row| row.said.is_ok()).count();
+        match answering {
+            0 => "Nobody answers: are the servers running, and are these their addresses?".to_owned(),
+            _ if self.is_whole() => format!("All {all} answer and are in sync."),
+            _ if answering == all => "All answer, and not all are in sync (yet): see above.".to_owned(),
+            _ => format!("{answering} of {all} answer: start the others again, they catch up by themselves."),
+        }
+    }
+}
+
+fn is_well(hello: &Hello) -> bool {
+    let well = |state| matches!(state, ReplicaState::Own | ReplicaState::InSync);
+    !hello.stale && hello.replicas.iter().all(|replica| well(replica.state))
+}
+
+/// How a replica sees the others.
+fn sees(hello: &Hello) -> String {
+    let others = hello.replicas.iter().filter(|replica| replica.state != ReplicaState::Own).take(REPLICAS);
+    let words = others.map(|replica| {
+        let state = match replica.state {
+            ReplicaState::Own | ReplicaState::InSync => "in sync",
+            ReplicaState::CatchingUp => "catching up",
+            ReplicaState::Down => "down",
+            ReplicaState::Unknown => "in a state that this program does not know",
+        };
+        format!("{} {state}", replica.name)
+    });
+    let words: Vec<String> = words.collect();
+    if words.is_empty() { "nobody else: a group of one".to_owned() } else { words.join(", ") }
+}
+
+/// Asks all at once: one that does not answer holds nobody up.
+fn ask_all(addresses: &[String]) -> Vec<(String, anyhow::Result<Hello>)> {
+    std::thread::scope(|scope| {
+        let asking: Vec<_> = addresses.iter().map(|address| (address, scope.spawn(move || ask(address)))).collect();
+        let said = asking.into_iter().map(|(address, asking)| {
+            let said = asking.join().unwrap_or_else(|_| bail!("it could not be asked"));
+            (address.clone(), said)
+        });
+        said.collect()
+    })
+}
+
+fn ask(address: &str) -> anyhow::Result<Hello> {
+    let resolved = address.to_socket_addrs()?.next().context("there is no such host")?;
+    let mut stream = TcpStream::connect_timeout(&resolved, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(b"{\"id\":1,\"op\":\"hello\",\"version\":1}\n")?;
+    let mut line = String::new();
+    BufReader::new(stream)
+        .take(LINE_BYTES as u64)
+        .read_line(&mut line)
+        .context("it takes connections and says nothing")?;
+    let answer: serde_json::Value = serde_json::from_str(&line).context("this is no Lastword server")?;
+    match (answer.get("ok"), answer.pointer("/error/text").and_then(serde_json::Value::as_str)) {
+        (Some(ok), _) => serde_json::from_value(ok.clone()).context("this is no Lastword server"),
+        (None, Some(text)) => bail!("{}", text.escape_debug()),
+        (None, None) => bail!("this is no Lastword server"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hello(name: &str, stale: bool, states: &[(&str, ReplicaState)]) -> Row {
+        let replica = |&(name, state): &(&str, ReplicaState)| lastword_client::protocol::answer::Replica {
+            name: name.to_owned(),
+            address: format!("{name}:1"),
+            state,
+        };
+        let hello = Hello {
+            server: "lastword/1".into(),
+            version: 1,
+            replica: name.into(),
+            stale,
+            replicas: states.iter().map(replica).collect(),
+        };
+        Row { address: format!("{name}:1"), said: Ok(hello) }
+    }
+
+    fn group(rows: Vec<(&str, Row)>) -> Group {
+        Group(rows.into_iter().map(|(name, row)| (name.to_owned(), row)).collect())
+    }
+
+    #[test]
+    fn only_a_group_in_which_everybody_sees_everybody_is_whole() {
+        use ReplicaState::{CatchingUp, InSync, Own};
+        let a = || hello("a", false, &[("a", Own), ("b", InSync)]);
+        assert!(group(vec![("a", a()), ("b", hello("b", false, &[("a", InSync), ("b", Own)]))]).is_whole());
+        assert!(!group(vec![("a", a()), ("b", hello("b", true, &[("a", InSync), ("b", Own)]))]).is_whole());
+        let catching_up = group(vec![("a", a()), ("b", hello("b", false, &[("a", CatchingUp), ("b", Own)]))]);
+        assert!(!catching_up.is_whole());
+        assert!(
+            catching_up.table().contains("b        b:1      no     a catching up  lastword/1\nAll answer, and not")
+        );
+        let silent = Row { address: "b:1".into(), said: Err(anyhow::anyhow!("refused")) };
+        let silent = group(vec![("a", a()), ("b", silent)]);
+        assert!(!silent.is_whole());
+        let mut strange = hello("a", false, &[("a", Own)]);
+        strange.said.as_mut().expect("it answered").server = "\x1b[31mred".into();
+        assert!(group(vec![("a", strange)]).table().contains("?[31mred"));
+        assert!(
+            silent.table().contains("b        b:1      -      no answer: refused\n1 of 2 answer"),
+            "{}",
+            silent.table()
+        );
+    }
+}
