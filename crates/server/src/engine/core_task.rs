@@ -96,8 +96,13 @@ impl CoreTask {
         self.core.handle(self.clock.now(), Input::Timer);
         loop {
             self.carry_out();
+            let wait = self.core.poll_timeout().map(|moment| self.clock.until(moment));
+            // Something long is done in pieces, a long list for example: others have their turn in between.
+            if wait.is_some_and(|wait| wait.is_zero()) {
+                tokio::task::yield_now().await;
+            }
             let received = inputs.recv_many(&mut batch, BATCH);
-            match self.core.poll_timeout().map(|moment| self.clock.until(moment)) {
+            match wait {
                 // What is due already must not keep anybody at the door waiting.
                 Some(wait) => drop(tokio::time::timeout(wait, received).await),
                 None => drop(received.await),
