@@ -14,8 +14,9 @@ use lastword_facts::ids::{Position, Seq};
 const RATE: f64 = 26.0 * 1024.0 * 1024.0;
 /// The most that may be read at once after a pause, in bytes.
 const AT_ONCE: f64 = 1024.0 * 1024.0;
-/// Nobody has written for so long: there is nobody to wait for.
-const QUIET: Duration = Duration::from_millis(50);
+/// Nobody has written for so long: there is nobody to wait for. Changes are gathered before they come here, for up to
+/// 90 ms while somebody writes now and then.
+const QUIET: Duration = Duration::from_millis(150);
 
 /// A question for facts of the log.
 #[derive(Debug, Clone, Copy)]
