@@ -16,6 +16,7 @@ use crate::driver::{self, Command};
 use crate::error::Error;
 use crate::events::Events;
 use crate::machine::Config;
+use crate::tls::Tls;
 
 /// Times and limits; the defaults suit people and bots alike.
 pub type Options = Config;
@@ -75,6 +76,19 @@ impl Client {
         addresses: impl IntoIterator<Item = A>,
         options: Options,
     ) -> Result<(Self, Events), Error> {
+        Self::connect_tls(addresses, options, None)
+    }
+
+    /// As [`Client::connect_with`], within TLS if `tls` is given. The replicas' certificates must be for the hosts as they stand in the
+    /// addresses.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub fn connect_tls<A: Into<String>>(
+        addresses: impl IntoIterator<Item = A>,
+        options: Options,
+        tls: Option<Tls>,
+    ) -> Result<(Self, Events), Error> {
         let addresses: Vec<String> = addresses.into_iter().map(Into::into).collect();
         if addresses.is_empty() {
             return Err(Error::BadAddress("No replica was named: at least one HOST:PORT is needed.".into()));
@@ -82,7 +96,7 @@ impl Client {
         if let Some(bad) = addresses.iter().find(|address| !is_address(address)) {
             return Err(Error::BadAddress(format!("`{bad}` is not HOST:PORT.")));
         }
-        let (commands, events, leader) = driver::start(addresses, options);
+        let (commands, events, leader) = driver::start(addresses, options, tls);
         let client = Self { commands, leader };
         Ok((client.clone(), Events::new(events, client)))
     }

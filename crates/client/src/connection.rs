@@ -1,15 +1,16 @@
-//! One TCP connection: dials, then reads lines in batches and writes what it is given.
+//! One connection, over TCP or TLS: dials, then reads lines in batches and writes what it is given.
 
+use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use lastword_protocol::{LINE_BYTES, ServerLine};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::machine::{Epoch, ReplicaIndex};
+use crate::tls::Tls;
 
 /// How much is read at once.
 const READ_BYTES: usize = 64 * 1024;
@@ -25,7 +26,8 @@ pub(crate) struct Report {
 pub(crate) enum News {
     Connected,
     Lines(Vec<ServerLine>),
-    Lost,
+    /// Why, where there is something to tell a person that he could do something about.
+    Lost(Option<String>),
 }
 
 /// A running connection; dropped, it is closed.
@@ -53,51 +55,85 @@ struct Reporter {
 impl Reporter {
     async fn report(&self, news: News) -> Result<(), Ended> {
         let report = Report { replica: self.replica, epoch: self.epoch, news };
-        self.reports.send(report).await.map_err(|_| Ended)
+        self.reports.send(report).await.map_err(|_| Ended::PLAIN)
     }
 }
 
 /// The connection or the driver is gone.
-struct Ended;
+struct Ended(Option<String>);
+
+impl Ended {
+    /// For no reason that would interest anybody.
+    const PLAIN: Self = Self(None);
+}
 
 impl Connection {
     /// Starts to dial.
-    pub fn dial(address: String, replica: ReplicaIndex, epoch: Epoch, reports: mpsc::Sender<Report>) -> Self {
+    pub fn dial(
+        address: String,
+        tls: Option<Tls>,
+        replica: ReplicaIndex,
+        epoch: Epoch,
+        reports: mpsc::Sender<Report>,
+    ) -> Self {
         let (out, outgoing) = mpsc::unbounded_channel();
         let reporter = Reporter { replica, epoch, reports };
         let task = tokio::spawn(async move {
-            // Whatever ended it, the machine needs to know no more than that it did.
-            let _ = run(&address, &reporter, outgoing).await;
-            let _ = reporter.report(News::Lost).await;
+            let Err(Ended(why)) = run(&address, tls.as_ref(), &reporter, outgoing).await;
+            let _ = reporter.report(News::Lost(why)).await;
         });
         Self { epoch, out, task }
     }
 }
 
-async fn run(address: &str, reporter: &Reporter, outgoing: mpsc::UnboundedReceiver<Vec<u8>>) -> Result<(), Ended> {
+async fn run(
+    address: &str,
+    tls: Option<&Tls>,
+    reporter: &Reporter,
+    outgoing: mpsc::UnboundedReceiver<Vec<u8>>,
+) -> Result<Infallible, Ended> {
     let stream = TcpStream::connect(address).await.map_err(|error| {
         tracing::debug!(address, %error, "can't connect");
-        Ended
+        Ended::PLAIN
     })?;
-    stream.set_nodelay(true).map_err(|_| Ended)?;
-    reporter.report(News::Connected).await?;
-    let (reader, writer) = stream.into_split();
+    stream.set_nodelay(true).map_err(|_| Ended::PLAIN)?;
+    match tls {
+        None => {
+            reporter.report(News::Connected).await?;
+            let (reader, writer) = stream.into_split();
+            read_and_write(reader, writer, reporter, outgoing).await
+        }
+        Some(tls) => {
+            let stream = tls.shake(stream, address).await.map_err(|why| Ended(Some(why)))?;
+            reporter.report(News::Connected).await?;
+            let (reader, writer) = tokio::io::split(stream);
+            read_and_write(reader, writer, reporter, outgoing).await
+        }
+    }
+}
+
+async fn read_and_write(
+    reader: impl AsyncRead + Unpin,
+    writer: impl AsyncWrite + Unpin,
+    reporter: &Reporter,
+    outgoing: mpsc::UnboundedReceiver<Vec<u8>>,
+) -> Result<Infallible, Ended> {
     tokio::select! {
         ended = read(reader, reporter) => ended,
         ended = write(writer, outgoing) => ended,
     }
 }
 
-async fn read(mut stream: OwnedReadHalf, reporter: &Reporter) -> Result<(), Ended> {
+async fn read(mut stream: impl AsyncRead + Unpin, reporter: &Reporter) -> Result<Infallible, Ended> {
     let mut buffer = Vec::with_capacity(READ_BYTES);
     loop {
-        let read = stream.read_buf(&mut buffer).await.map_err(|_| Ended)?;
+        let read = stream.read_buf(&mut buffer).await.map_err(|_| Ended::PLAIN)?;
         let (lines, flow) = take_lines(&mut buffer);
         if !lines.is_empty() {
             reporter.report(News::Lines(lines)).await?;
         }
         if read == 0 || flow.is_break() {
-            return Err(Ended);
+            return Err(Ended::PLAIN);
         }
     }
 }
@@ -126,14 +162,18 @@ fn take_lines(buffer: &mut Vec<u8>) -> (Vec<ServerLine>, ControlFlow<()>) {
     (lines, flow)
 }
 
-async fn write(mut stream: OwnedWriteHalf, mut outgoing: mpsc::UnboundedReceiver<Vec<u8>>) -> Result<(), Ended> {
+async fn write(
+    mut stream: impl AsyncWrite + Unpin,
+    mut outgoing: mpsc::UnboundedReceiver<Vec<u8>>,
+) -> Result<Infallible, Ended> {
     while let Some(mut batch) = outgoing.recv().await {
         while let Ok(more) = outgoing.try_recv() {
             batch.extend_from_slice(&more);
         }
-        stream.write_all(&batch).await.map_err(|_| Ended)?;
+        stream.write_all(&batch).await.map_err(|_| Ended::PLAIN)?;
+        stream.flush().await.map_err(|_| Ended::PLAIN)?;
     }
-    Err(Ended)
+    Err(Ended::PLAIN)
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
-use lastword_protocol::Op;
 use lastword_protocol::answer::Done;
+use lastword_protocol::line::Reply;
+use lastword_protocol::{Op, ServerLine};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -13,6 +14,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::events::{Shown, Taker};
 use crate::machine::{CommandId, Config, EventNumber, Input, Machine, Output, ReplicaIndex, Time};
+use crate::tls::Tls;
 
 /// How many commands wait for the driver, before their callers wait.
 const COMMANDS: usize = 1024;
@@ -31,6 +33,9 @@ struct Driver {
     machine: Machine,
     started: Instant,
     addresses: Vec<String>,
+    tls: Option<Tls>,
+    /// What a person could do something about, of replicas that were not reached for it.
+    troubles: BTreeMap<ReplicaIndex, String>,
     connections: BTreeMap<ReplicaIndex, Connection>,
     reports: mpsc::Sender<Report>,
     answers: HashMap<u64, oneshot::Sender<Result<Done, Error>>>,
@@ -45,6 +50,7 @@ struct Driver {
 pub(crate) fn start(
     addresses: Vec<String>,
     config: Config,
+    tls: Option<Tls>,
 ) -> (mpsc::Sender<Command>, Taker, Arc<Mutex<Option<String>>>) {
     let (commands, commands_in) = mpsc::channel(COMMANDS);
     let (reports, reports_in) = mpsc::channel(REPORTS);
@@ -55,6 +61,8 @@ pub(crate) fn start(
         machine: Machine::new(config, addresses.clone()),
         started: Instant::now(),
         addresses,
+        tls,
+        troubles: BTreeMap::new(),
         connections: BTreeMap::new(),
         reports,
         answers: HashMap::new(),
@@ -119,9 +127,19 @@ impl Driver {
     fn on_report(&mut self, Report { replica, epoch, news }: Report) {
         match news {
             News::Connected => self.handle(Input::Connected { replica, epoch }),
-            News::Lost => self.handle(Input::Lost { replica, epoch }),
+            News::Lost(why) => {
+                if let Some(why) = why {
+                    self.troubles.insert(replica, why);
+                }
+                self.handle(Input::Lost { replica, epoch });
+            }
             News::Lines(lines) => {
+                self.troubles.remove(&replica);
                 for line in lines {
+                    // An answer to nothing that was asked: why we are not let in.
+                    if let ServerLine::Reply(Reply { id: None, result: Err(refusal), .. }) = &line {
+                        self.troubles.insert(replica, refusal.text.clone());
+                    }
                     self.handle(Input::Line { replica, epoch, line });
                 }
             }
@@ -147,7 +165,7 @@ impl Driver {
             Output::Dial { replica, epoch } => {
                 self.batches.remove(&replica);
                 let address = self.addresses[replica.0].clone();
-                let connection = Connection::dial(address, replica, epoch, self.reports.clone());
+                let connection = Connection::dial(address, self.tls.clone(), replica, epoch, self.reports.clone());
                 self.connections.insert(replica, connection);
             }
             Output::Close { replica, epoch } => {
@@ -160,7 +178,10 @@ impl Driver {
                 request.write_json(batch);
                 batch.push(b'\n');
             }
-            Output::Done { id, result } => {
+            Output::Done { id, mut result } => {
+                if let Err(Error::NoReplica { tried, .. } | Error::NoAnswer { tried, .. }) = &mut result {
+                    *tried = self.tried();
+                }
                 if let Some(answer) = self.answers.remove(&id.0) {
                     // Nobody may wait for it any more.
                     let _ = answer.send(result);
@@ -178,6 +199,16 @@ impl Driver {
         }
         // The machine bounds what waits; where nobody takes events, nobody misses them.
         let _ = self.events.try_send((number.0, event));
+    }
+
+    /// The addresses, each with its trouble.
+    fn tried(&self) -> String {
+        let addresses =
+            self.addresses.iter().enumerate().map(|(n, address)| match self.troubles.get(&ReplicaIndex(n)) {
+                Some(why) => format!("{address} ({why})"),
+                None => address.clone(),
+            });
+        addresses.collect::<Vec<_>>().join(", ")
     }
 
     fn flush(&mut self) {

@@ -40,6 +40,9 @@ pub enum Error {
     /// The client was closed.
     #[error("The client is closed.")]
     Closed,
+    /// The certificates to trust can't be had.
+    #[error("{0}")]
+    Tls(String),
     /// An address that is not `HOST:PORT`, or none at all.
     #[error("{0}")]
     BadAddress(String),

@@ -26,13 +26,14 @@
 //!
 //! * [`machine`]: what to do when: a state machine without sockets, clock or randomness, so that a
 //!   simulator can drive it.
-//! * [`Client`] and [`Events`]: the same on tokio and TCP.
+//! * [`Client`] and [`Events`]: the same on tokio, over TCP or [TLS](Tls).
 //!
 //! What it promises: a command that was answered was done; one that failed with [`Error::Refused`],
 //! [`Error::NoReplica`] or [`Error::TooMany`] was not; one that failed with [`Error::NoAnswer`] may
 //! have been. Sends arrive in the order given. Messages come once, and are confirmed to the server
 //! when the caller is done with them (see [`Events::next`]).
 
+mod ask;
 mod client;
 mod connection;
 mod driver;
@@ -40,9 +41,12 @@ mod error;
 mod event;
 mod events;
 pub mod machine;
+mod tls;
 
+pub use ask::ask_hello;
 pub use client::{Answering, Client, Options};
 pub use error::Error;
 pub use event::{Event, LogoutReason};
 pub use events::Events;
 pub use lastword_protocol as protocol;
+pub use tls::Tls;

@@ -10,6 +10,7 @@ mod local;
 mod original;
 mod server;
 mod status;
+mod tls;
 
 use std::process::ExitCode;
 

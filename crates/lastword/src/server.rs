@@ -3,10 +3,11 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use lastword_server::{Address, ClusterKey, Options};
+use lastword_server::{Address, Certificates, ClusterKey, Options};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -29,6 +30,8 @@ pub(crate) struct Arguments {
     /// The cluster key, a file made by `lastword key`. Needed where the group is on several machines.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    #[command(flatten)]
+    tls: Tls,
     /// Client connections at a time.
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     connections: u32,
@@ -40,23 +43,77 @@ pub(crate) struct Arguments {
     views_behind_max: Option<u64>,
 }
 
+/// How clients may come.
+#[derive(Args)]
+#[command(next_help_heading = "How clients may come")]
+struct Tls {
+    /// A certificate for clients that come with TLS, on the same port: a PEM file, with those that lead to its
+    /// root. Read again at SIGHUP.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's key, a PEM file.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Take no client in plain text, not on loopback either.
+    #[arg(long, requires = "tls_cert", conflicts_with = "insecure")]
+    tls_only: bool,
+    /// Take clients in plain text, passwords and all, where HOST is not on loopback. Inside a network that you trust,
+    /// or behind something that does TLS.
+    #[arg(long)]
+    insecure: bool,
+}
+
+impl Tls {
+    /// Whether clients may come in plain text: by default only where nobody else can listen in.
+    fn plain_text(&self, listen: &Address) -> anyhow::Result<bool> {
+        let is_local = listen.is_loopback();
+        if !is_local && !self.insecure && self.tls_cert.is_none() {
+            bail!(
+                "{listen} is not on loopback, and without TLS everybody on the way could read the passwords: give a certificate with --tls-cert FILE --tls-key FILE, or --insecure to take clients in plain text all the same"
+            );
+        }
+        Ok(self.insecure || is_local && !self.tls_only)
+    }
+
+    fn certificates(&self) -> anyhow::Result<Option<Arc<Certificates>>> {
+        let files = self.tls_cert.as_deref().zip(self.tls_key.as_deref());
+        let read = files.map(|(certificate, key)| Certificates::read(certificate, key)).transpose()?;
+        Ok(read.map(Arc::new))
+    }
+}
+
+/// Reads the certificates again whenever somebody says so: they are renewed every few months.
+async fn reread_at_hangup(certificates: Option<Arc<Certificates>>) -> std::io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    while hangup.recv().await.is_some() {
+        match certificates.as_ref().map(|certificates| certificates.reread()) {
+            Some(Ok(())) => tracing::info!("SIGHUP: the certificate was read again; new connections get it"),
+            Some(Err(error)) => tracing::error!("SIGHUP: the certificate stays the one it was: {error}"),
+            None => tracing::info!("SIGHUP: there is no certificate to read again"),
+        }
+    }
+    Ok(())
+}
+
 /// Runs a server until it is told to stop.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     start_log();
     let listen = Address { host: arguments.host.clone(), port: arguments.port };
     let data = arguments.data.clone().unwrap_or_else(|| default_data(&listen));
     let mut options = Options::new(listen, data);
-    options.group.clone_from(&arguments.group);
-    options.connections = arguments.connections as usize;
-    options.free_bytes_min = arguments.min_free.saturating_mul(1024 * 1024);
-    options.views_behind_max = arguments.views_behind_max.unwrap_or(options.views_behind_max);
-    options.key = arguments.key.as_deref().map(ClusterKey::read).transpose()?;
     if options.listen.host.contains(':') && options.listen.host.parse::<std::net::Ipv6Addr>().is_err() {
         bail!(
             "`{}` is not a host: give HOST and PORT as two words, as in `lastword server 127.0.0.1 65433`",
             options.listen.host
         );
     }
+    options.group.clone_from(&arguments.group);
+    options.plain_text = arguments.tls.plain_text(&options.listen)?;
+    options.certificates = arguments.tls.certificates()?;
+    options.connections = arguments.connections as usize;
+    options.free_bytes_min = arguments.min_free.saturating_mul(1024 * 1024);
+    options.views_behind_max = arguments.views_behind_max.unwrap_or(options.views_behind_max);
+    options.key = arguments.key.as_deref().map(ClusterKey::read).transpose()?;
     allow_many_files();
     // One thread for the network and the core, beside those of the disks: enough, and the least to hand things
     // over to.
@@ -66,6 +123,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         .context("the machine refused what it takes to wait for the network")?;
     let served = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
+        tokio::spawn(reread_at_hangup(options.certificates.clone()));
         let shutdown = async move {
             tokio::select! {
                 _ = terminate.recv() => {}

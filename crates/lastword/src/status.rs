@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
 use clap::Args;
-use lastword_client::protocol::LINE_BYTES;
 use lastword_client::protocol::answer::{Hello, ReplicaState};
+use lastword_client::protocol::{Code, Refusal};
+use lastword_client::{Tls, ask_hello};
 
 use crate::chat::{addresses, announce};
+use crate::tls::TlsArguments;
 
 /// A replica that takes longer for any step of it does not answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -31,6 +31,8 @@ pub(crate) struct Arguments {
     /// Show it again every 2 s, until Ctrl-C.
     #[arg(long)]
     watch: bool,
+    #[command(flatten)]
+    tls: TlsArguments,
 }
 
 /// Shows the group. The exit code says whether all replicas answer, and see all others in sync.
@@ -39,8 +41,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Ok(replicas) => replicas,
         Err(wrong) => crate::chat::bad_arguments("status", wrong),
     };
+    let tls = arguments.tls.read()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     loop {
-        let group = Group::ask(&given);
+        let group = runtime.block_on(Group::ask(&given, tls.as_ref()));
         if arguments.watch && std::io::stdout().is_terminal() {
             // Clears the screen, and goes to its beginning.
             announce("\x1b[2J\x1b[H");
@@ -59,15 +63,15 @@ struct Group(BTreeMap<String, Row>);
 
 struct Row {
     address: String,
-    said: anyhow::Result<Hello>,
+    said: Result<Hello, Refusal>,
 }
 
 impl Group {
     /// Asks the replicas that are given, and then those that they name.
-    fn ask(given: &[String]) -> Self {
+    async fn ask(given: &[String], tls: Option<&Tls>) -> Self {
         let mut rows = BTreeMap::new();
         let mut nameless = Vec::new();
-        for (address, said) in ask_all(given) {
+        for (address, said) in ask_all(given, tls).await {
             match said {
                 Ok(hello) => drop(rows.insert(hello.replica.clone(), Row { address, said: Ok(hello) })),
                 Err(error) => nameless.push((address, error)),
@@ -87,8 +91,8 @@ impl Group {
             let name = place.map_or_else(|| address.clone(), |place| others.remove(place).0);
             rows.insert(name, Row { address, said: Err(error) });
         }
-        let asked = ask_all(&others.iter().map(|(_, address)| address.clone()).collect::<Vec<_>>());
-        for ((name, address), (_, said)) in others.into_iter().zip(asked) {
+        let addresses: Vec<String> = others.iter().map(|(_, address)| address.clone()).collect();
+        for ((name, address), (_, said)) in others.into_iter().zip(ask_all(&addresses, tls).await) {
             rows.insert(name, Row { address, said });
         }
         Self(rows)
@@ -105,7 +109,7 @@ impl Group {
             let name = if *name == row.address { "?" } else { name };
             let [stale, sees, program] = match &row.said {
                 Ok(hello) => [if hello.stale { "yes" } else { "no" }.to_owned(), sees(hello), hello.server.clone()],
-                Err(error) => ["-".to_owned(), format!("no answer: {error:#}"), String::new()],
+                Err(error) => ["-".to_owned(), format!("no answer: {}", error.text), String::new()],
             };
             // Whoever answers at an address could say anything.
             let cells = [name.to_owned(), row.address.clone(), stale, sees, program];
@@ -156,34 +160,20 @@ fn sees(hello: &Hello) -> String {
 }
 
 /// Asks all at once: one that does not answer holds nobody up.
-fn ask_all(addresses: &[String]) -> Vec<(String, anyhow::Result<Hello>)> {
-    std::thread::scope(|scope| {
-        let asking: Vec<_> = addresses.iter().map(|address| (address, scope.spawn(move || ask(address)))).collect();
-        let said = asking.into_iter().map(|(address, asking)| {
-            let said = asking.join().unwrap_or_else(|_| bail!("it could not be asked"));
-            (address.clone(), said)
-        });
-        said.collect()
-    })
-}
-
-fn ask(address: &str) -> anyhow::Result<Hello> {
-    let resolved = address.to_socket_addrs()?.next().context("there is no such host")?;
-    let mut stream = TcpStream::connect_timeout(&resolved, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(b"{\"id\":1,\"op\":\"hello\",\"version\":1}\n")?;
-    let mut line = String::new();
-    BufReader::new(stream)
-        .take(LINE_BYTES as u64)
-        .read_line(&mut line)
-        .context("it takes connections and says nothing")?;
-    let answer: serde_json::Value = serde_json::from_str(&line).context("this is no Lastword server")?;
-    match (answer.get("ok"), answer.pointer("/error/text").and_then(serde_json::Value::as_str)) {
-        (Some(ok), _) => serde_json::from_value(ok.clone()).context("this is no Lastword server"),
-        (None, Some(text)) => bail!("{}", text.escape_debug()),
-        (None, None) => bail!("this is no Lastword server"),
+async fn ask_all(addresses: &[String], tls: Option<&Tls>) -> Vec<(String, Result<Hello, Refusal>)> {
+    let asking: Vec<_> = addresses
+        .iter()
+        .map(|address| {
+            let (asked, tls) = (address.clone(), tls.cloned());
+            (address, tokio::spawn(async move { ask_hello(&asked, tls.as_ref(), PATIENCE).await }))
+        })
+        .collect();
+    let mut said = Vec::new();
+    for (address, asking) in asking {
+        let failed = |_| Err(Refusal::new(Code::Internal, "it could not be asked"));
+        said.push((address.clone(), asking.await.unwrap_or_else(failed)));
     }
+    said
 }
 
 #[cfg(test)]
@@ -221,7 +211,7 @@ mod tests {
         assert!(
             catching_up.table().contains("b        b:1      no     a catching up  lastword/1\nAll answer, and not")
         );
-        let silent = Row { address: "b:1".into(), said: Err(anyhow::anyhow!("refused")) };
+        let silent = Row { address: "b:1".into(), said: Err(Refusal::new(Code::Unavailable, "refused")) };
         let silent = group(vec![("a", a()), ("b", silent)]);
         assert!(!silent.is_whole());
         let mut strange = hello("a", false, &[("a", Own)]);

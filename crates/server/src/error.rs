@@ -34,6 +34,16 @@ pub enum ServerError {
         /// What is wrong with it.
         what: String,
     },
+    /// The certificate for clients, or its key.
+    #[error(
+        "{path} can't be used for TLS: {what}; give PEM files: the certificate (and those that lead to its root) as --tls-cert, its key as --tls-key"
+    )]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// The data directory.
     #[error(transparent)]
     Open(#[from] lastword_store::OpenError),

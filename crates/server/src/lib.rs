@@ -11,6 +11,7 @@
 //!                              \--> passwords (bounded)
 //! ```
 //!
+//! * `listen`: one port for everything, told apart by the first bytes (`sniff`), in plain text or in `tls`.
 //! * `front`: the client protocols. They know [`engine::Engine`] and nothing of replication.
 //! * `peers`: the links to the other replicas.
 //! * [`engine`]: the core's task and the threads of the disks.
@@ -25,10 +26,15 @@ pub mod offline;
 mod passwords;
 mod peers;
 mod reports;
+#[doc(hidden)]
+pub mod sniff;
+mod stream;
+mod tls;
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use lastword_core::Settings;
 
@@ -37,6 +43,7 @@ pub use error::ServerError;
 pub use front::convert as wire;
 pub use group::{Address, Group};
 pub use passwords::hash_password;
+pub use tls::Certificates;
 
 /// What a server is told at its start.
 #[derive(Debug, Clone)]
@@ -49,6 +56,10 @@ pub struct Options {
     pub data: PathBuf,
     /// The cluster key; may be left out where the whole group is on loopback.
     pub key: Option<ClusterKey>,
+    /// For clients that come within TLS; without them there is none.
+    pub certificates: Option<Arc<Certificates>>,
+    /// Whether clients may come in plain text.
+    pub plain_text: bool,
     /// Client connections at a time, over all.
     pub connections: usize,
     /// Below so many free bytes on the disk nothing new is taken in.
@@ -66,6 +77,8 @@ impl Options {
             group: Vec::new(),
             data,
             key: None,
+            certificates: None,
+            plain_text: true,
             connections: 10_000,
             free_bytes_min: 64 * 1024 * 1024,
             // A second or two.
@@ -101,11 +114,12 @@ pub async fn run(
             ready(address);
         }
         tracing::info!(replica = %group.own_name(), %address, "ready");
-        let asked_to_stop = listen::serve(listener, &engine, &group, options.connections, shutdown.as_mut()).await;
+        let asked_to_stop = listen::serve(listener, &engine, &group, &options, shutdown.as_mut()).await;
         drop(dialling);
-        let anew = engine.starts_anew() && !asked_to_stop;
+        let anew = engine.starts_anew() && !matches!(asked_to_stop, Ok(true));
         drop(engine);
         running.stop().await?;
+        asked_to_stop?;
         if !anew {
             return Ok(());
         }

@@ -1,23 +1,28 @@
-//! One port for everything, told apart by the first bytes: `{` JSON lines, a method HTTP, the preface
-//! of another replica.
+//! One port for everything, told apart by the first bytes ([`crate::sniff`]), in plain text or within TLS.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use lastword_protocol::{Code, Refusal};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::Options;
 use crate::engine::Engine;
 use crate::error::ServerError;
 use crate::front;
 use crate::group::{Address, Group};
 use crate::peers;
+use crate::sniff::{Kind, kind_of};
+use crate::stream::Stream;
+use crate::tls::Handshakes;
 
 /// A connection that has not said what it is after so long is closed.
 const SAY_SOMETHING: Duration = Duration::from_secs(10);
+/// Bytes that are read at once until it is clear what a connection is.
+const SNIFF_BYTES: usize = 4096;
 /// After the server has stopped taking requests, what is in flight may take so long.
 const LAST_ANSWERS: Duration = Duration::from_secs(3);
 
@@ -25,19 +30,12 @@ const LAST_ANSWERS: Duration = Duration::from_secs(3);
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) wire: crate::wire::Wire,
+    /// For clients that come within TLS.
+    pub(crate) handshakes: Option<Handshakes>,
+    /// Whether clients may come in plain text.
+    pub(crate) plain_text: bool,
     /// When somebody who can't be a replica of this group was last told of in the log.
     pub(crate) told_of_stranger: Mutex<Option<Instant>>,
-}
-
-/// What a connection is, by its first bytes.
-#[derive(Debug, PartialEq, Eq)]
-enum Kind {
-    Lines,
-    Http,
-    Peer,
-    Nonsense,
-    /// Too few bytes to tell.
-    Unclear,
 }
 
 pub(crate) async fn bind(address: &Address) -> Result<TcpListener, ServerError> {
@@ -51,12 +49,18 @@ pub(crate) async fn serve(
     listener: TcpListener,
     engine: &Engine,
     group: &Group,
-    connections: usize,
+    options: &Options,
     shutdown: impl Future<Output = ()>,
-) -> bool {
-    let wire = crate::wire::Wire::new(group.clone());
-    let shared = Arc::new(Shared { engine: engine.clone(), wire, told_of_stranger: Mutex::new(None) });
-    let places = Arc::new(Semaphore::new(connections));
+) -> Result<bool, ServerError> {
+    let certificates = options.certificates.clone();
+    let shared = Arc::new(Shared {
+        engine: engine.clone(),
+        wire: crate::wire::Wire::new(group.clone()),
+        handshakes: certificates.map(|certificates| Handshakes::start(certificates, SAY_SOMETHING)).transpose()?,
+        plain_text: options.plain_text,
+        told_of_stranger: Mutex::new(None),
+    });
+    let places = Arc::new(Semaphore::new(options.connections));
     let closing = engine.closing();
     tokio::pin!(shutdown, closing);
     let asked_to_stop = loop {
@@ -81,15 +85,50 @@ pub(crate) async fn serve(
     drop(listener);
     engine.open.send_replace(false);
     // Every client's connection holds a place.
-    let all = u32::try_from(connections).unwrap_or(u32::MAX);
+    let all = u32::try_from(options.connections).unwrap_or(u32::MAX);
     let _ = tokio::time::timeout(LAST_ANSWERS, places.acquire_many(all)).await;
-    asked_to_stop
+    Ok(asked_to_stop)
 }
 
 /// Finds out what a connection is, and hands it on. Its place is free again when it has ended.
-async fn welcome(mut stream: TcpStream, shared: &Arc<Shared>, place: Option<OwnedSemaphorePermit>) {
-    let mut read = Vec::with_capacity(4096);
-    let sniffed = tokio::time::timeout(SAY_SOMETHING, async {
+async fn welcome(stream: TcpStream, shared: &Arc<Shared>, place: Option<OwnedSemaphorePermit>) {
+    let mut first = [0];
+    let looked = in_time(stream.peek(&mut first), shared).await;
+    match (looked, kind_of(&first), &shared.handshakes) {
+        (None | Some(Ok(0) | Err(_)), ..) => {}
+        (_, Kind::Tls, Some(handshakes)) => {
+            // A handshake is much work for somebody who can't be let in anyway.
+            let Some(place) = place else { return };
+            if let Some(stream) = handshakes.shake(stream).await {
+                let mut stream = Stream::Tls(Box::new(stream));
+                if let Some((kind, read)) = sniff(&mut stream, shared).await {
+                    serve_client(stream, kind, read, shared, Some(place)).await;
+                }
+            }
+        }
+        _ => {
+            let mut stream = Stream::Plain(stream);
+            match (sniff(&mut stream, shared).await, stream) {
+                // Other replicas find a place whatever clients do, and a server that stops does not wait for them.
+                (Some((Kind::Peer, read)), Stream::Plain(stream)) => {
+                    drop(place);
+                    peers::accept(stream, read, shared).await;
+                }
+                (Some((Kind::Lines | Kind::Http, _)), stream) if !shared.plain_text => {
+                    let text = "This server speaks with clients within TLS only: connect with TLS (`--tls`).";
+                    refuse(stream, Refusal::new(Code::BadRequest, text)).await;
+                }
+                (Some((kind, read)), stream) => serve_client(stream, kind, read, shared, place).await,
+                (None, _) => {}
+            }
+        }
+    }
+}
+
+/// Reads until it is clear what a connection is; `None` if it ends before, or takes too long. Says what was read.
+async fn sniff(stream: &mut Stream, shared: &Shared) -> Option<(Kind, Vec<u8>)> {
+    let mut read = Vec::new();
+    let sniffed = async {
         loop {
             match kind_of(&read) {
                 Kind::Unclear => {}
@@ -99,71 +138,55 @@ async fn welcome(mut stream: TcpStream, shared: &Arc<Shared>, place: Option<Owne
             if read.trim_ascii_start().is_empty() {
                 read.clear();
             }
-            if stream.read_buf(&mut read).await.ok()? == 0 {
+            if stream.read_some(&mut read, SNIFF_BYTES).await.ok()? == 0 {
                 return None;
             }
         }
-    });
-    let kind = tokio::select! {
-        sniffed = sniffed => sniffed,
-        // Who has asked nothing yet is not waited for.
-        () = shared.engine.closing() => return,
     };
-    let Ok(Some(kind)) = kind else { return };
+    let kind = in_time(sniffed, shared).await??;
+    Some((kind, read))
+}
+
+/// What comes of it within the time that one has to say what one is after. Who has asked nothing yet is not waited
+/// for by a server that stops.
+async fn in_time<T>(what: impl Future<Output = T>, shared: &Shared) -> Option<T> {
+    tokio::select! {
+        what = tokio::time::timeout(SAY_SOMETHING, what) => what.ok(),
+        () = shared.engine.closing() => None,
+    }
+}
+
+async fn serve_client(
+    stream: Stream,
+    kind: Kind,
+    read: Vec<u8>,
+    shared: &Arc<Shared>,
+    place: Option<OwnedSemaphorePermit>,
+) {
     match kind {
-        // Other replicas find a place whatever clients do, and a server that stops does not wait for them.
-        Kind::Peer => {
-            drop(place);
-            peers::accept(stream, read, shared).await;
-        }
         Kind::Http if place.is_some() => front::http::serve(stream, read, shared).await,
         Kind::Lines if place.is_some() => front::lines::serve(stream, read, shared).await,
         Kind::Lines | Kind::Http => {
             let text = "This replica has all the connections it may have; try another one, or later.";
             refuse(stream, Refusal::too_many(text, 1000)).await;
         }
-        Kind::Nonsense | Kind::Unclear => {
+        Kind::Tls => {
+            let text = "There is no TLS here: connect without it, or start this server with --tls-cert and --tls-key.";
+            refuse(stream, Refusal::new(Code::BadRequest, text)).await;
+        }
+        Kind::Peer | Kind::Nonsense | Kind::Unclear => {
             let text = "This is no protocol that is spoken here: send one JSON object a line.";
             refuse(stream, Refusal::new(Code::BadRequest, text)).await;
         }
     }
 }
 
-async fn refuse(mut stream: TcpStream, refusal: Refusal) {
+async fn refuse(mut stream: Stream, refusal: Refusal) {
     let line = front::lines::refusal_line(None, refusal);
-    let _ = tokio::time::timeout(Duration::from_secs(1), stream.write_all(&line)).await;
+    let written = async {
+        stream.write_all(&line).await?;
+        stream.flush().await
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(1), written).await;
     front::linger(stream).await;
-}
-
-fn kind_of(read: &[u8]) -> Kind {
-    let read = read.trim_ascii_start();
-    let begins = |word: &[u8]| read.starts_with(word);
-    let may_begin = |word: &[u8]| read.len() < word.len() && word.starts_with(read);
-    match read.first() {
-        None => Kind::Unclear,
-        Some(b'{') => Kind::Lines,
-        _ if begins(peers::PREFACE) => Kind::Peer,
-        _ if begins(b"GET ") || begins(b"HEAD ") => Kind::Http,
-        _ if [peers::PREFACE, b"GET ", b"HEAD "].into_iter().any(may_begin) => Kind::Unclear,
-        _ => Kind::Nonsense,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_bytes_tell() {
-        assert_eq!(kind_of(b""), Kind::Unclear);
-        assert_eq!(kind_of(b" \r\n"), Kind::Unclear);
-        assert_eq!(kind_of(b" {"), Kind::Lines);
-        assert_eq!(kind_of(b"GE"), Kind::Unclear);
-        assert_eq!(kind_of(b"GET /"), Kind::Http);
-        assert_eq!(kind_of(b"LASTWORD-PE"), Kind::Unclear);
-        assert_eq!(kind_of(b"LASTWORD-PEER/1\n\0\x05"), Kind::Peer);
-        for nonsense in [&b"hello"[..], b"\x16\x03\x01", b"GEX", b"[", b"LASTWORD-PEER/2\n"] {
-            assert_eq!(kind_of(nonsense), Kind::Nonsense, "{nonsense:?}");
-        }
-    }
 }

@@ -23,6 +23,7 @@ use clap::{Args, ValueEnum};
 use tokio::task::JoinSet;
 
 use crate::chat::{addresses, announce, progress};
+use crate::tls::TlsArguments;
 use load::{Pace, Silence};
 use recorder::Recorder;
 use report::{Measured, Report};
@@ -67,6 +68,8 @@ pub(crate) struct Arguments {
     /// With --local: kill the leader half-way, as `kill -9` does.
     #[arg(long, requires = "local")]
     kill_leader: bool,
+    #[command(flatten)]
+    tls: TlsArguments,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
@@ -128,7 +131,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 async fn measure(arguments: &Arguments, replicas: Vec<String>) -> anyhow::Result<Report> {
     let mut stage = match (arguments.local, &arguments.data) {
         (true, data) => Stage::local(data.as_deref())?,
-        (false, _) => Stage::running(replicas),
+        (false, _) => Stage::running(replicas, arguments.tls.read()?),
     };
     let (pairs, events): (Vec<_>, Vec<_>) = stage.pairs(arguments).await?.into_iter().unzip();
     let recorder = Arc::new(Recorder::new());

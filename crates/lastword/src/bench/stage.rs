@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::{Context, bail};
 use lastword_client::protocol::Uuid;
 use lastword_client::protocol::answer::ReplicaState;
-use lastword_client::{Client, Events};
+use lastword_client::{Client, Events, Options, Tls};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -63,6 +63,7 @@ pub(super) struct Stage {
     /// Where they keep their data.
     folder: Option<PathBuf>,
     addresses: Vec<String>,
+    tls: Option<Tls>,
     bytes_before: u64,
     used_before: Vec<Usage>,
     /// What the killed leader had used by then.
@@ -94,13 +95,22 @@ impl Stage {
         }
         let group = Some(Group::start(&addresses, &folder)?);
         let (used_before, killed) = (Vec::new(), None);
-        Ok(Self { group, folder: Some(folder), addresses, bytes_before, used_before, killed, _temporary: temporary })
+        Ok(Self {
+            group,
+            folder: Some(folder),
+            addresses,
+            tls: None,
+            bytes_before,
+            used_before,
+            killed,
+            _temporary: temporary,
+        })
     }
 
     /// Goes to a group that runs.
-    pub fn running(addresses: Vec<String>) -> Self {
+    pub fn running(addresses: Vec<String>, tls: Option<Tls>) -> Self {
         let (used_before, killed) = (Vec::new(), None);
-        Self { group: None, folder: None, addresses, bytes_before: 0, used_before, killed, _temporary: None }
+        Self { group: None, folder: None, addresses, tls, bytes_before: 0, used_before, killed, _temporary: None }
     }
 
     /// Makes the accounts, and logs everybody in. Those who listen come with their events.
@@ -122,7 +132,7 @@ impl Stage {
             // The end of the id, since its beginning is the time.
             let names =
                 [("s", number), ("r", number)].map(|(who, number)| format!("bench-{}-{who}{number}", &run[20..]));
-            making.spawn(pair(self.addresses.clone(), names, arguments.receivers.listens(number)));
+            making.spawn(pair(self.addresses.clone(), self.tls.clone(), names, arguments.receivers.listens(number)));
         }
         while let Some(made) = making.join_next().await {
             pairs.extend(finished(Some(made))?);
@@ -207,10 +217,15 @@ fn finished(made: Option<Result<Made, tokio::task::JoinError>>) -> anyhow::Resul
     made.map(|made| made.context("making an account has failed")?).transpose()
 }
 
-async fn pair(addresses: Vec<String>, [sender_name, receiver_name]: [String; 2], listens: bool) -> Made {
+async fn pair(
+    addresses: Vec<String>,
+    tls: Option<Tls>,
+    [sender_name, receiver_name]: [String; 2],
+    listens: bool,
+) -> Made {
     let password = Uuid::now_v7().to_string();
-    let (sender, _) = Client::connect(addresses.clone())?;
-    let (receiver, events) = Client::connect(addresses)?;
+    let (sender, _) = Client::connect_tls(addresses.clone(), Options::default(), tls.clone())?;
+    let (receiver, events) = Client::connect_tls(addresses, Options::default(), tls)?;
     let accounts = [(&sender, &sender_name), (&receiver, &receiver_name)];
     for (client, name) in accounts {
         client.create(name, &password).await.with_context(|| format!("can't make the account {name}"))?;

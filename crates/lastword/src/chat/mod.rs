@@ -21,6 +21,9 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory};
+use lastword_client::{Client, Options};
+
+use crate::tls::TlsArguments;
 
 pub(crate) use output::{announce, complain, progress};
 
@@ -31,6 +34,8 @@ pub(crate) struct Arguments {
     /// Without any: the three that `lastword local` starts.
     #[arg(value_name = "HOST PORT")]
     replicas: Vec<String>,
+    #[command(flatten)]
+    tls: TlsArguments,
 }
 
 /// Chats until the end of the input. The exit code says whether every command was carried out (at a
@@ -40,10 +45,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Ok(replicas) => replicas,
         Err(wrong) => bad_arguments("chat", wrong),
     };
+    let tls = arguments.tls.read()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let at_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let all_done = runtime.block_on(async {
-        let (client, events) = lastword_client::Client::connect(replicas)?;
+        let (client, events) = Client::connect_tls(replicas, Options::default(), tls)?;
         if at_terminal { terminal::run(client, events).await } else { pipe::run(client, events).await }
     });
     // A thread may still wait for a line that nobody will type.

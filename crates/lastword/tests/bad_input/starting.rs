@@ -53,8 +53,11 @@ fn addresses_groups_and_keys() {
     let one = ["127.0.0.1", "1", "--data", &fresh];
     let with = |more: &[&'static str]| one.iter().copied().chain(more.iter().copied()).collect::<Vec<_>>();
     assert_refuses(&[host, port, "--data", &fresh], &["can't listen on", &running.address, "another port"]);
-    assert_refuses(&["no.such.host.invalid", "1", "--data", &fresh], &["can't listen on no.such.host.invalid:1"]);
-    assert_refuses(&["192.0.2.1", "1", "--data", &fresh], &["can't listen on 192.0.2.1:1"]);
+    assert_refuses(
+        &["no.such.host.invalid", "1", "--insecure", "--data", &fresh],
+        &["can't listen on no.such.host.invalid:1"],
+    );
+    assert_refuses(&["192.0.2.1", "1", "--insecure", "--data", &fresh], &["can't listen on 192.0.2.1:1"]);
     assert_refuses(&["127.0.0.1:65433", "1", "--data", &fresh], &["HOST and PORT as two words"]);
     assert_refuses(&with(&["--group", "127.0.0.1:2,127.0.0.1:3"]), &["does not name this server, 127.0.0.1:1"]);
     assert_refuses(&with(&["--group", "127.0.0.1:1,127.0.0.1:1"]), &["127.0.0.1:1", "twice"]);

@@ -59,15 +59,28 @@ impl Server {
 
     /// One that is up, at this address, with more arguments.
     pub fn start_at(address: &str, more: &[&str]) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let arguments = more.iter().map(|&word| word.to_owned()).collect();
-        let mut server = Self { dir, arguments, address: address.to_owned(), child: None };
+        let mut server = Self::prepare(address, more);
         server.again();
         server
     }
 
+    /// One that is not started.
+    pub fn prepare(address: &str, more: &[&str]) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let arguments = more.iter().map(|&word| word.to_owned()).collect();
+        Self { dir, arguments, address: address.to_owned(), child: None }
+    }
+
     /// Starts it, and waits until it is up.
     pub fn again(&mut self) {
+        self.launch();
+        let answers =
+            || TcpStream::connect(&self.address).is_ok() && http(&self.address, "GET", "/healthz").contains(" 200 ");
+        wait_until("the server is up", answers);
+    }
+
+    /// Starts it, and does not wait for it.
+    pub fn launch(&mut self) {
         let (host, port) = self.address.rsplit_once(':').expect("HOST:PORT");
         let log = std::fs::File::options().create(true).append(true).open(self.dir.path().join("log"));
         let child = Command::new(env!("CARGO_BIN_EXE_lastword"))
@@ -82,9 +95,6 @@ impl Server {
             .stderr(log.expect("a log file"))
             .spawn();
         self.child = Some(child.expect("the server starts"));
-        let answers =
-            || TcpStream::connect(&self.address).is_ok() && http(&self.address, "GET", "/healthz").contains(" 200 ");
-        wait_until("the server is up", answers);
     }
 
     pub fn data(&self) -> PathBuf {

@@ -7,11 +7,11 @@ use std::time::Duration;
 use lastword_core::Input;
 use lastword_core::io::{Answer, ConnectionId, Health, ReplicaId, Request, Standing, Tag};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::engine::ToCore;
 use crate::engine::outbox::{self, ToClient};
 use crate::listen::Shared;
+use crate::stream::Stream;
 
 /// The longest head of a request, in bytes.
 const HEAD_BYTES: usize = 16 * 1024;
@@ -19,7 +19,7 @@ const HEAD_BYTES: usize = 16 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Answers one request, of which some bytes were read already.
-pub(crate) async fn serve(mut stream: TcpStream, mut read: Vec<u8>, shared: &Arc<Shared>) {
+pub(crate) async fn serve(mut stream: Stream, mut read: Vec<u8>, shared: &Arc<Shared>) {
     let whole = tokio::time::timeout(PATIENCE, async {
         while !read.windows(4).any(|end| end == b"\r\n\r\n") && !read.windows(2).any(|end| end == b"\n\n") {
             if read.len() > HEAD_BYTES || stream.read_buf(&mut read).await.map_or(true, |n| n == 0) {
@@ -43,7 +43,11 @@ pub(crate) async fn serve(mut stream: TcpStream, mut read: Vec<u8>, shared: &Arc
     {
         response.truncate(end + 4);
     }
-    let _ = tokio::time::timeout(PATIENCE, stream.write_all(response.as_bytes())).await;
+    let written = async {
+        stream.write_all(response.as_bytes()).await?;
+        stream.flush().await
+    };
+    let _ = tokio::time::timeout(PATIENCE, written).await;
     super::linger(stream).await;
 }
 

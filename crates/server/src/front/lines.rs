@@ -15,13 +15,13 @@ use lastword_protocol::event::{CloseReason, Event};
 use lastword_protocol::request::BadLine;
 use lastword_protocol::{Code, LINE_BYTES, Op, Refusal, Request, RequestId};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::convert;
 use crate::engine::ToCore;
 use crate::engine::outbox::{self, Outbox, ToClient};
 use crate::listen::Shared;
+use crate::stream::Stream;
 
 /// Unanswered requests of one connection; with more, it is not read from until some are answered.
 const UNANSWERED: usize = 1024;
@@ -39,7 +39,7 @@ const REFUSAL_BYTES: usize = 300;
 const STUCK: Duration = Duration::from_secs(10);
 
 /// Serves a connection, of which some bytes were read already, until it ends.
-pub(crate) async fn serve(mut stream: TcpStream, read: Vec<u8>, shared: &Arc<Shared>) {
+pub(crate) async fn serve(mut stream: Stream, read: Vec<u8>, shared: &Arc<Shared>) {
     let id = ConnectionId(shared.engine.draw_id());
     let outbox = Arc::new(outbox::for_client());
     shared.engine.give(ToCore::Open(id, outbox.clone())).await;
@@ -83,7 +83,7 @@ enum Go {
 }
 
 impl Connection<'_> {
-    async fn run(&mut self, stream: &mut TcpStream) {
+    async fn run(&mut self, stream: &mut Stream) {
         let no_more = self.shared.engine.closing();
         tokio::pin!(no_more);
         let deadline = Instant::now() + FIRST_LINE;
@@ -100,9 +100,11 @@ impl Connection<'_> {
             }
             let may_read = self.unanswered.len() < UNANSWERED && !closing;
             tokio::select! {
-                ready = stream.readable(), if may_read => if ready.is_err() || self.read_some(stream) == Go::End {
-                    return;
-                },
+                read = stream.read_some(&mut self.read, self.read_bytes), if may_read => {
+                    if self.has_read(read) == Go::End {
+                        return;
+                    }
+                }
                 () = self.outbox.filled() => {
                     if self.take_outbox(stream).await == Go::End {
                         return;
@@ -119,17 +121,13 @@ impl Connection<'_> {
         }
     }
 
-    /// Reads what is there.
-    fn read_some(&mut self, stream: &TcpStream) -> Go {
-        self.read.reserve(self.read_bytes);
-        match stream.try_read_buf(&mut self.read) {
-            Ok(0) => return Go::End,
+    /// Something was read: next time there may be as much.
+    fn has_read(&mut self, read: std::io::Result<usize>) -> Go {
+        match read {
+            Ok(0) | Err(_) => return Go::End,
             Ok(read) if read >= self.read_bytes => self.read_bytes = (self.read_bytes * 4).min(READ_BYTES),
             Ok(read) if read < self.read_bytes / 8 => self.read_bytes = (self.read_bytes / 2).max(READ_BYTES_FIRST),
             Ok(_) => {}
-            // It only seemed that something was there.
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(_) => return Go::End,
         }
         Go::On
     }
@@ -207,7 +205,7 @@ impl Connection<'_> {
     }
 
     /// Writes what the core has said.
-    async fn take_outbox(&mut self, stream: &mut TcpStream) -> Go {
+    async fn take_outbox(&mut self, stream: &mut Stream) -> Go {
         let taken = self.outbox.take();
         let mut drained = false;
         let mut go = Go::On;
@@ -242,7 +240,7 @@ impl Connection<'_> {
         go
     }
 
-    async fn flush(&mut self, stream: &mut TcpStream) -> Go {
+    async fn flush(&mut self, stream: &mut Stream) -> Go {
         // After a failed disk nothing is told to anybody.
         if self.shared.engine.has_failed() {
             return Go::End;
@@ -256,6 +254,10 @@ impl Connection<'_> {
                 go = Go::End;
                 break;
             }
+        }
+        // Within TLS some of it may be encrypted and not sent yet.
+        if go == Go::On && !matches!(tokio::time::timeout(STUCK, stream.flush()).await, Ok(Ok(()))) {
+            go = Go::End;
         }
         self.write.clear();
         self.write.shrink_to(WRITE_BYTES_KEPT);

@@ -7,11 +7,12 @@ pub(crate) mod lines;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+
+use crate::stream::Stream;
 
 /// Ends a connection so that what was written last arrives: what the client still sends is read, or
 /// the kernel would throw our last words away with it. For a moment only.
-pub(crate) async fn linger(mut stream: TcpStream) {
+pub(crate) async fn linger(mut stream: Stream) {
     let _ = stream.shutdown().await;
     let mut rest = [0; 4096];
     let drained = async {

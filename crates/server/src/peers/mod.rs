@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use crate::engine::Engine;
 use crate::group::Group;
 use crate::listen::Shared;
+use crate::stream::Stream;
 use noise::{HandshakeError, Identity};
 
 pub(crate) use noise::PREFACE;
@@ -87,7 +88,7 @@ pub(crate) async fn accept(mut stream: TcpStream, mut read: Vec<u8>, shared: &Ar
         }
         Err(error @ (HandshakeError::WrongKey | HandshakeError::WrongGroup)) => {
             tell_of_stranger(shared, &from, &format!("wants to be a replica, but {error}"));
-            super::front::linger(stream).await;
+            super::front::linger(Stream::Plain(stream)).await;
         }
         Err(error) => tracing::debug!("{from} wanted to be a replica: {error}"),
     }

@@ -1,0 +1,199 @@
+//! Clients within TLS, on the one port, on real processes.
+
+mod harness;
+mod process;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use harness::{Group, texts};
+use lastword_client::{Client, Error, Events, Options, Tls};
+use process::{Server, lastword, talk, wait_until};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustix::process::Signal;
+
+/// An authority, and certificates of it, in files of a folder of their own.
+struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    folder: tempfile::TempDir,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority");
+        let authority = Self { issuer, folder: tempfile::tempdir().expect("a temporary folder") };
+        std::fs::write(authority.file("ca.pem"), authority.issuer.pem()).expect("written");
+        authority
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a certificate for a host and its key.
+    fn certify(&self, host: &str, certificate: &Path, key: &Path) {
+        let own_key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec![host.to_owned()]).expect("parameters");
+        let signed = params.signed_by(&own_key, &self.issuer).expect("signed");
+        std::fs::write(certificate, signed.pem()).expect("written");
+        std::fs::write(key, own_key.serialize_pem()).expect("written");
+    }
+
+    /// A client that trusts this authority alone.
+    fn client(&self, addresses: &[String]) -> (Client, Events) {
+        let options = Options { request_timeout: Duration::from_secs(3), ..Options::default() };
+        let tls = Tls::of_file(&self.file("ca.pem")).expect("the authority");
+        Client::connect_tls(addresses.iter().cloned(), options, Some(tls)).expect("addresses")
+    }
+}
+
+/// What a server needs for TLS, as arguments.
+fn arguments(authority: &Authority, host: &str) -> Vec<String> {
+    let (certificate, key) = (authority.file("cert.pem"), authority.file("key.pem"));
+    authority.certify(host, &certificate, &key);
+    let path = |path: PathBuf| path.to_str().expect("UTF-8").to_owned();
+    vec!["--tls-cert".into(), path(certificate), "--tls-key".into(), path(key)]
+}
+
+fn words(arguments: &[String]) -> Vec<&str> {
+    arguments.iter().map(String::as_str).collect()
+}
+
+fn host(address: &str) -> &str {
+    address.rsplit_once(':').expect("HOST:PORT").0
+}
+
+const PING: &[u8] = b"{\"id\":1,\"op\":\"ping\"}\n";
+const PONG: &str = "{\"id\":1,\"ok\":{}}\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_group_of_tls_only_chats_and_fails_over() {
+    let authority = Authority::new();
+    let mut group = Group::prepare(3);
+    let mut tls = arguments(&authority, host(&group.addresses[0]));
+    tls.push("--tls-only".into());
+    for replica in 0..3 {
+        group.spawn_with(replica, &words(&tls));
+    }
+    let (alice, _alice_events) = authority.client(&group.addresses);
+    alice.create("alice", "secret").await.expect("created");
+    let (bob, mut bob_events) = authority.client(&group.addresses);
+    bob.create("bob", "secret").await.expect("created");
+    bob.listen().await.expect("listens");
+    alice.send("bob", "one").await.expect("sent");
+    group.kill(0);
+    alice.send("bob", "two").await.expect("sent");
+    assert_eq!(texts(&mut bob_events, 2).await, ["one", "two"]);
+    // The replicas themselves have another encryption, and go on; clients in plain text are told what is wrong.
+    group.spawn_with(0, &words(&tls));
+    let ca = authority.file("ca.pem");
+    let replicas = group.addresses.join(",");
+    let status = ["status", &replicas, "--ca", ca.to_str().expect("UTF-8")];
+    wait_until("all are in sync again", || lastword(&status).status.success());
+    for plain in [PING, b"GET /healthz HTTP/1.1\r\n\r\n"] {
+        let (said, closed) = talk(&group.addresses[1], plain, Duration::from_secs(5));
+        assert!(said.contains("within TLS only") && closed, "{said}");
+    }
+    let plain = lastword(&["status", &group.addresses[1]]);
+    let said = String::from_utf8_lossy(&plain.stdout).into_owned();
+    assert!(!plain.status.success() && said.contains("within TLS only"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn on_loopback_one_port_takes_both() {
+    let address = process::addresses(1).remove(0);
+    let authority = Authority::new();
+    let server = Server::start_at(&address, &words(&arguments(&authority, host(&address))));
+    assert_eq!(talk(&address, PING, Duration::from_millis(500)).0, PONG);
+    let (client, _events) = authority.client(std::slice::from_ref(&address));
+    client.ping().await.expect("within TLS");
+    // A long text goes through in pieces, both ways.
+    client.create("ann", "secret").await.expect("created");
+    let text = "ä€😀".repeat(1500);
+    client.send("ann", &text).await.expect("sent");
+    let page = client.history("ann", None, None).await.expect("a history");
+    assert_eq!(page.messages[0].text, text);
+
+    // Somebody else's word is not taken, and a person is told why.
+    let stranger = Authority::new();
+    let (client, _events) = stranger.client(std::slice::from_ref(&address));
+    match client.ping().await {
+        Err(error @ Error::NoReplica { .. }) => {
+            assert!(error.to_string().contains("invalid peer certificate"), "{error}")
+        }
+        other => panic!("{other:?}"),
+    }
+
+    // What begins like TLS, and is none, and what never goes on, hurts nobody.
+    let (said, closed) = talk(&address, b"\x16\x03\x01\x00\x05hello{\"id\":1}\n", Duration::from_secs(5));
+    assert!(closed && !said.contains("ok"), "{said:?}");
+    let halves: Vec<_> = (0..200)
+        .map(|_| {
+            let mut half = std::net::TcpStream::connect(&address).expect("connected");
+            std::io::Write::write_all(&mut half, b"\x16\x03\x01\x02\x00").expect("written");
+            half
+        })
+        .collect();
+    server.assert_serves();
+    drop(halves);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn certificates_are_read_again_at_sighup() {
+    let address = process::addresses(1).remove(0);
+    let (first, second) = (Authority::new(), Authority::new());
+    let server = Server::start_at(&address, &words(&arguments(&first, host(&address))));
+    let addresses = [address.clone()];
+    let (client, _events) = first.client(&addresses);
+    client.ping().await.expect("the first certificate");
+
+    // What can't be read changes nothing.
+    std::fs::write(first.file("key.pem"), "no key").expect("written");
+    server.signal(Signal::HUP);
+    wait_until("the log says so", || server.log().contains("the certificate stays the one it was"));
+    let (again, _events) = first.client(&addresses);
+    again.ping().await.expect("the first certificate still");
+
+    second.certify(host(&address), &first.file("cert.pem"), &first.file("key.pem"));
+    server.signal(Signal::HUP);
+    wait_until("the log says so", || server.log().contains("the certificate was read again"));
+    let (new, _events) = second.client(&addresses);
+    new.ping().await.expect("the second certificate");
+    let (old, _events) = first.client(&addresses);
+    assert!(old.ping().await.is_err(), "the first certificate is not given out any more");
+    client.ping().await.expect("who is connected stays so");
+}
+
+#[test]
+fn beyond_loopback_plain_text_must_be_asked_for() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let data = data.to_str().expect("UTF-8");
+    let refused = lastword(&["server", "0.0.0.0", "1", "--data", data]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("--tls-cert") && said.contains("--insecure") && said.contains("0.0.0.0:1"), "{said}");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(!Path::new(data).exists(), "nothing was done before");
+
+    let port = free_port();
+    let server = Server::start_at(&format!("0.0.0.0:{port}"), &["--insecure"]);
+    assert_eq!(talk(&format!("127.0.0.1:{port}"), PING, Duration::from_millis(500)).0, PONG);
+    drop(server);
+
+    // With a certificate and without --insecure: TLS only.
+    let authority = Authority::new();
+    let port = free_port();
+    let arguments = arguments(&authority, "127.0.0.1");
+    let mut server = Server::prepare(&format!("0.0.0.0:{port}"), &words(&arguments));
+    server.launch();
+    let address = format!("127.0.0.1:{port}");
+    wait_until("the server is up", || std::net::TcpStream::connect(&address).is_ok());
+    let (said, closed) = talk(&address, PING, Duration::from_secs(5));
+    assert!(said.contains("within TLS only") && closed, "{said}");
+}
+
+fn free_port() -> String {
+    process::addresses(1)[0].rsplit_once(':').expect("HOST:PORT").1.to_owned()
+}

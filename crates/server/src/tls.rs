@@ -1,0 +1,128 @@
+//! TLS for clients (the `rustls` crate): certificates that can be read anew while the server runs, and handshakes
+//! that hold nobody up.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::error::ServerError;
+
+/// A server's certificate and its key, in files.
+pub struct Certificates {
+    certificate: PathBuf,
+    key: PathBuf,
+    config: RwLock<Arc<ServerConfig>>,
+}
+
+impl fmt::Debug for Certificates {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Certificates({})", self.certificate.display())
+    }
+}
+
+impl Certificates {
+    /// Reads them: PEM files, the server's own certificate first, then those that lead to a root.
+    ///
+    /// # Errors
+    /// A file can't be read, is not PEM, or the two don't belong together.
+    pub fn read(certificate: &Path, key: &Path) -> Result<Self, ServerError> {
+        let config = RwLock::new(Arc::new(config(certificate, key)?));
+        Ok(Self { certificate: certificate.to_owned(), key: key.to_owned(), config })
+    }
+
+    /// Reads them again. New connections get what was read; those that are open go on with what they had.
+    ///
+    /// # Errors
+    /// As [`Certificates::read`]; then the server goes on with those that it has.
+    pub fn reread(&self) -> Result<(), ServerError> {
+        let config = Arc::new(config(&self.certificate, &self.key)?);
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        Ok(())
+    }
+
+    fn acceptor(&self) -> TlsAcceptor {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).clone().into()
+    }
+}
+
+fn config(certificate: &Path, key: &Path) -> Result<ServerConfig, ServerError> {
+    let wrong = |path: &Path, what: String| ServerError::Tls { path: path.to_owned(), what };
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| wrong(certificate, pem_error(error)))?;
+    if chain.is_empty() {
+        return Err(wrong(certificate, "there is no certificate in it".to_owned()));
+    }
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, pem_error(error)))?;
+    ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| wrong(certificate, error.to_string()))?
+        .with_no_client_auth()
+        .with_single_cert(chain, private)
+        .map_err(|error| wrong(key, format!("with the certificate {}: {error}", certificate.display())))
+}
+
+fn pem_error(error: rustls::pki_types::pem::Error) -> String {
+    use rustls::pki_types::pem::Error;
+    match error {
+        Error::Io(error) => error.to_string(),
+        Error::NoItemsFound => "nothing of what it should hold is in it".to_owned(),
+        // The others quote what stands in the file, which may be a key.
+        _ => "it is not PEM".to_owned(),
+    }
+}
+
+/// Shakes hands on a thread of its own: one handshake takes as long as hundreds of messages, and all other
+/// connections share a thread with the core.
+pub(crate) struct Handshakes {
+    certificates: Arc<Certificates>,
+    /// Taken out only to be shut down: within a runtime, another one can't just be dropped.
+    runtime: Option<tokio::runtime::Runtime>,
+    patience: Duration,
+}
+
+impl Handshakes {
+    /// Starts the thread. A handshake may take as long as `patience`.
+    ///
+    /// # Errors
+    /// The machine has no threads left.
+    pub(crate) fn start(certificates: Arc<Certificates>, patience: Duration) -> Result<Self, ServerError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("tls").build();
+        let runtime = runtime.map_err(|source| ServerError::Machine { what: "a thread", source })?;
+        Ok(Self { certificates, runtime: Some(runtime), patience })
+    }
+
+    /// Shakes hands with a client. `None` if it failed, which is nothing to tell anybody but those who look for it.
+    pub(crate) async fn shake(&self, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+        let mut task = self.runtime.as_ref()?.spawn(self.certificates.acceptor().accept(stream));
+        match tokio::time::timeout(self.patience, &mut task).await {
+            Ok(Ok(Ok(stream))) => Some(stream),
+            Ok(Ok(Err(error))) => {
+                tracing::debug!("a TLS handshake failed: {error}");
+                None
+            }
+            Ok(Err(_)) => None,
+            Err(_) => {
+                task.abort();
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Handshakes {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
