@@ -6,6 +6,7 @@ mod export;
 mod group;
 mod import;
 mod key;
+mod limits;
 mod local;
 mod original;
 mod server;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use crate::limits::LimitArguments;
 use anyhow::{Context, bail};
 use clap::Args;
 use lastword_server::{Address, Certificates, ClusterKey, Options};
@@ -30,17 +31,16 @@ pub(crate) struct Arguments {
     /// The cluster key, a file made by `lastword key`. Needed where the group is on several machines.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
-    #[command(flatten)]
-    tls: Tls,
-    /// Client connections at a time.
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    connections: u32,
     /// Below so many free mebibytes on the disk nothing new is taken in.
     #[arg(long, value_name = "MIB", default_value_t = 64)]
     min_free: u64,
     /// Views that are so many facts behind are made while the server runs.
     #[arg(long, value_name = "N", hide = true)]
     views_behind_max: Option<u64>,
+    #[command(flatten)]
+    tls: Tls,
+    #[command(flatten)]
+    limits: LimitArguments,
 }
 
 /// How clients may come.
@@ -110,11 +110,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     options.group.clone_from(&arguments.group);
     options.plain_text = arguments.tls.plain_text(&options.listen)?;
     options.certificates = arguments.tls.certificates()?;
-    options.connections = arguments.connections as usize;
+    options.limits = arguments.limits.read();
     options.free_bytes_min = arguments.min_free.saturating_mul(1024 * 1024);
     options.views_behind_max = arguments.views_behind_max.unwrap_or(options.views_behind_max);
     options.key = arguments.key.as_deref().map(ClusterKey::read).transpose()?;
-    allow_many_files();
+    allow_many_files(arguments.limits.connections());
     // One thread for the network and the core, beside those of the disks: enough, and the least to hand things
     // over to.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -153,12 +153,20 @@ pub(crate) fn start_log() {
         .init();
 }
 
+/// Files that a server has open beside its connections to clients.
+const OTHER_FILES: u64 = 500;
+
 /// Every connection is an open file, and the usual limit is 1,024: as many as the system lets us.
-pub(crate) fn allow_many_files() {
+pub(crate) fn allow_many_files(connections: u32) {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::warn!("can't have more open files than usual: {error}");
+    }
+    if let Some(most) = limit.maximum.filter(|most| *most < u64::from(connections) + OTHER_FILES) {
+        tracing::warn!(
+            "this process may have {most} open files, which is too few for {connections} connections: raise the limit (`ulimit -Hn`, LimitNOFILE= of systemd), or lower --connections"
+        );
     }
 }

@@ -61,6 +61,8 @@ pub enum CloseReason {
     Deleted,
     /// The session was ended by a logout or a new password.
     LoggedOut,
+    /// Nothing went either way for a long time.
+    Idle,
     /// The server stops.
     Shutdown,
     /// A reason that this reader does not know.

@@ -21,6 +21,7 @@ pub mod engine;
 mod error;
 mod front;
 pub mod group;
+mod limits;
 mod listen;
 pub mod offline;
 mod passwords;
@@ -42,6 +43,7 @@ pub use cluster_key::ClusterKey;
 pub use error::ServerError;
 pub use front::convert as wire;
 pub use group::{Address, Group};
+pub use limits::Limits;
 pub use passwords::hash_password;
 pub use tls::Certificates;
 
@@ -60,8 +62,8 @@ pub struct Options {
     pub certificates: Option<Arc<Certificates>>,
     /// Whether clients may come in plain text.
     pub plain_text: bool,
-    /// Client connections at a time, over all.
-    pub connections: usize,
+    /// What clients may take.
+    pub limits: Limits,
     /// Below so many free bytes on the disk nothing new is taken in.
     pub free_bytes_min: u64,
     /// Views that are so many facts behind the log at the start are made while the server takes part already, and
@@ -79,7 +81,7 @@ impl Options {
             key: None,
             certificates: None,
             plain_text: true,
-            connections: 10_000,
+            limits: Limits::default(),
             free_bytes_min: 64 * 1024 * 1024,
             // A second or two.
             views_behind_max: 200_000,

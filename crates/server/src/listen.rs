@@ -13,18 +13,26 @@ use crate::Options;
 use crate::engine::Engine;
 use crate::error::ServerError;
 use crate::front;
-use crate::group::{Address, Group};
+use crate::group::Group;
+use crate::limits::{Accounts, Address, Addresses, Limits, Logins, Place};
 use crate::peers;
 use crate::sniff::{Kind, kind_of};
 use crate::stream::Stream;
 use crate::tls::Handshakes;
 
-/// A connection that has not said what it is after so long is closed.
-const SAY_SOMETHING: Duration = Duration::from_secs(10);
+/// Connections beyond all that clients may have, which might be other replicas, and how long they have to say so.
+const UNPLACED: usize = 256;
+const UNPLACED_PATIENCE: Duration = Duration::from_secs(1);
 /// Bytes that are read at once until it is clear what a connection is.
 const SNIFF_BYTES: usize = 4096;
 /// After the server has stopped taking requests, what is in flight may take so long.
 const LAST_ANSWERS: Duration = Duration::from_secs(3);
+
+/// A client's place: free again when it is dropped.
+struct ClientPlace {
+    _place: OwnedSemaphorePermit,
+    _of_address: Place,
+}
 
 /// What all connections of a server share.
 pub(crate) struct Shared {
@@ -34,11 +42,14 @@ pub(crate) struct Shared {
     pub(crate) handshakes: Option<Handshakes>,
     /// Whether clients may come in plain text.
     pub(crate) plain_text: bool,
+    pub(crate) limits: Limits,
+    pub(crate) accounts: Accounts,
+    pub(crate) logins: Logins,
     /// When somebody who can't be a replica of this group was last told of in the log.
     pub(crate) told_of_stranger: Mutex<Option<Instant>>,
 }
 
-pub(crate) async fn bind(address: &Address) -> Result<TcpListener, ServerError> {
+pub(crate) async fn bind(address: &crate::Address) -> Result<TcpListener, ServerError> {
     let bound = TcpListener::bind((address.host.as_str(), address.port)).await;
     bound.map_err(|source| ServerError::Listen { address: address.clone(), source })
 }
@@ -52,15 +63,20 @@ pub(crate) async fn serve(
     options: &Options,
     shutdown: impl Future<Output = ()>,
 ) -> Result<bool, ServerError> {
-    let certificates = options.certificates.clone();
+    let (certificates, limits) = (options.certificates.clone(), &options.limits);
     let shared = Arc::new(Shared {
         engine: engine.clone(),
         wire: crate::wire::Wire::new(group.clone()),
-        handshakes: certificates.map(|certificates| Handshakes::start(certificates, SAY_SOMETHING)).transpose()?,
+        handshakes: certificates.map(|certificates| Handshakes::start(certificates, limits.handshake)).transpose()?,
         plain_text: options.plain_text,
+        accounts: Accounts::new(limits),
+        logins: Logins::new(limits),
+        limits: limits.clone(),
         told_of_stranger: Mutex::new(None),
     });
-    let places = Arc::new(Semaphore::new(options.connections));
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let unplaced = Arc::new(Semaphore::new(UNPLACED));
+    let addresses = Addresses::new(limits.connections_per_address);
     let closing = engine.closing();
     tokio::pin!(shutdown, closing);
     let asked_to_stop = loop {
@@ -69,8 +85,8 @@ pub(crate) async fn serve(
             () = &mut shutdown => break true,
             () = &mut closing => break false,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, from) = match accepted {
+            Ok((stream, from)) => (stream, Address::from(from.ip())),
             Err(error) => {
                 // Most likely too many open files: the next try may find some closed.
                 tracing::warn!("can't take a connection: {error}");
@@ -79,21 +95,42 @@ pub(crate) async fn serve(
             }
         };
         let _ = stream.set_nodelay(true);
-        let (shared, place) = (shared.clone(), places.clone().try_acquire_owned().ok());
-        tokio::spawn(async move { welcome(stream, &shared, place).await });
+        let own = addresses.enter(from).zip(places.clone().try_acquire_owned().ok());
+        let shared = shared.clone();
+        match own {
+            Some((of_address, place)) => {
+                let place = Some(ClientPlace { _place: place, _of_address: of_address });
+                let patience = shared.limits.handshake;
+                tokio::spawn(async move { welcome(stream, from, &shared, place, patience).await });
+            }
+            // It may be another replica. With too many of these, too, it is closed at once.
+            None => {
+                let Ok(unplaced) = unplaced.clone().try_acquire_owned() else { continue };
+                tokio::spawn(async move {
+                    welcome(stream, from, &shared, None, UNPLACED_PATIENCE).await;
+                    drop(unplaced)
+                });
+            }
+        }
     };
     drop(listener);
     engine.open.send_replace(false);
     // Every client's connection holds a place.
-    let all = u32::try_from(options.connections).unwrap_or(u32::MAX);
+    let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
     let _ = tokio::time::timeout(LAST_ANSWERS, places.acquire_many(all)).await;
     Ok(asked_to_stop)
 }
 
 /// Finds out what a connection is, and hands it on. Its place is free again when it has ended.
-async fn welcome(stream: TcpStream, shared: &Arc<Shared>, place: Option<OwnedSemaphorePermit>) {
+async fn welcome(
+    stream: TcpStream,
+    from: Address,
+    shared: &Arc<Shared>,
+    place: Option<ClientPlace>,
+    patience: Duration,
+) {
     let mut first = [0];
-    let looked = in_time(stream.peek(&mut first), shared).await;
+    let looked = in_time(stream.peek(&mut first), shared, patience).await;
     match (looked, kind_of(&first), &shared.handshakes) {
         (None | Some(Ok(0) | Err(_)), ..) => {}
         (_, Kind::Tls, Some(handshakes)) => {
@@ -101,14 +138,14 @@ async fn welcome(stream: TcpStream, shared: &Arc<Shared>, place: Option<OwnedSem
             let Some(place) = place else { return };
             if let Some(stream) = handshakes.shake(stream).await {
                 let mut stream = Stream::Tls(Box::new(stream));
-                if let Some((kind, read)) = sniff(&mut stream, shared).await {
-                    serve_client(stream, kind, read, shared, Some(place)).await;
+                if let Some((kind, read)) = sniff(&mut stream, shared, patience).await {
+                    serve_client(stream, from, kind, read, shared, Some(place)).await;
                 }
             }
         }
         _ => {
             let mut stream = Stream::Plain(stream);
-            match (sniff(&mut stream, shared).await, stream) {
+            match (sniff(&mut stream, shared, patience).await, stream) {
                 // Other replicas find a place whatever clients do, and a server that stops does not wait for them.
                 (Some((Kind::Peer, read)), Stream::Plain(stream)) => {
                     drop(place);
@@ -118,7 +155,7 @@ async fn welcome(stream: TcpStream, shared: &Arc<Shared>, place: Option<OwnedSem
                     let text = "This server speaks with clients within TLS only: connect with TLS (`--tls`).";
                     refuse(stream, Refusal::new(Code::BadRequest, text)).await;
                 }
-                (Some((kind, read)), stream) => serve_client(stream, kind, read, shared, place).await,
+                (Some((kind, read)), stream) => serve_client(stream, from, kind, read, shared, place).await,
                 (None, _) => {}
             }
         }
@@ -126,7 +163,7 @@ async fn welcome(stream: TcpStream, shared: &Arc<Shared>, place: Option<OwnedSem
 }
 
 /// Reads until it is clear what a connection is; `None` if it ends before, or takes too long. Says what was read.
-async fn sniff(stream: &mut Stream, shared: &Shared) -> Option<(Kind, Vec<u8>)> {
+async fn sniff(stream: &mut Stream, shared: &Shared, patience: Duration) -> Option<(Kind, Vec<u8>)> {
     let mut read = Vec::new();
     let sniffed = async {
         loop {
@@ -143,31 +180,33 @@ async fn sniff(stream: &mut Stream, shared: &Shared) -> Option<(Kind, Vec<u8>)> 
             }
         }
     };
-    let kind = in_time(sniffed, shared).await??;
+    let kind = in_time(sniffed, shared, patience).await??;
     Some((kind, read))
 }
 
 /// What comes of it within the time that one has to say what one is after. Who has asked nothing yet is not waited
 /// for by a server that stops.
-async fn in_time<T>(what: impl Future<Output = T>, shared: &Shared) -> Option<T> {
+async fn in_time<T>(what: impl Future<Output = T>, shared: &Shared, patience: Duration) -> Option<T> {
     tokio::select! {
-        what = tokio::time::timeout(SAY_SOMETHING, what) => what.ok(),
+        what = tokio::time::timeout(patience, what) => what.ok(),
         () = shared.engine.closing() => None,
     }
 }
 
 async fn serve_client(
     stream: Stream,
+    from: Address,
     kind: Kind,
     read: Vec<u8>,
     shared: &Arc<Shared>,
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<ClientPlace>,
 ) {
     match kind {
         Kind::Http if place.is_some() => front::http::serve(stream, read, shared).await,
-        Kind::Lines if place.is_some() => front::lines::serve(stream, read, shared).await,
+        Kind::Lines if place.is_some() => front::lines::serve(stream, from, read, shared).await,
         Kind::Lines | Kind::Http => {
-            let text = "This replica has all the connections it may have; try another one, or later.";
+            let text =
+                "This replica has all the connections that it, or your address, may have; try another one, or later.";
             refuse(stream, Refusal::too_many(text, 1000)).await;
         }
         Kind::Tls => {

@@ -151,7 +151,8 @@ fn listeners_that_never_read() {
 /// what needs no hash is answered at once.
 #[test]
 fn logins() {
-    let server = Server::start();
+    // Else they would wait for one another, and never be too many.
+    let server = Server::start_at(&addresses(1)[0], &["--login-failures", "1000"]);
     let mut flood = Talk::to(&server.address);
     let line =
         |n: usize| format!("{}\n", json!({"id": n, "op": "login", "name": format!("x{n}"), "password": "wrong"}));

@@ -197,7 +197,10 @@ pub struct Talk {
 
 impl Talk {
     pub fn to(address: &str) -> Self {
-        let stream = TcpStream::connect(address).expect("connected");
+        Self::over(TcpStream::connect(address).expect("connected"))
+    }
+
+    pub fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let reader = BufReader::new(stream.try_clone().expect("cloned"));
         Self { stream, reader }

@@ -13,13 +13,15 @@ use lastword_core::io::{ConnectionId, Request as CoreRequest, Tag};
 use lastword_protocol::answer::Answer;
 use lastword_protocol::event::{CloseReason, Event};
 use lastword_protocol::request::BadLine;
-use lastword_protocol::{Code, LINE_BYTES, Op, Refusal, Request, RequestId};
+use lastword_protocol::{Code, Op, Refusal, Request, RequestId};
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
+use super::admission::{Admission, Admitted, Turn};
 use super::convert;
 use crate::engine::ToCore;
 use crate::engine::outbox::{self, Outbox, ToClient};
+use crate::limits::Address;
 use crate::listen::Shared;
 use crate::stream::Stream;
 
@@ -31,15 +33,13 @@ const READ_BYTES: usize = 64 * 1024;
 const READ_BYTES_FIRST: usize = 2 * 1024;
 /// Bytes that are kept for what is written next.
 const WRITE_BYTES_KEPT: usize = 4 * 1024;
-/// The first line must be whole after so long.
-const FIRST_LINE: Duration = Duration::from_secs(10);
 /// The longest text of a refusal, in bytes: some quote what was sent, which may be as long as a line.
 const REFUSAL_BYTES: usize = 300;
 /// A client that takes nothing for so long is disconnected.
 const STUCK: Duration = Duration::from_secs(10);
 
 /// Serves a connection, of which some bytes were read already, until it ends.
-pub(crate) async fn serve(mut stream: Stream, read: Vec<u8>, shared: &Arc<Shared>) {
+pub(crate) async fn serve(mut stream: Stream, from: Address, read: Vec<u8>, shared: &Arc<Shared>) {
     let id = ConnectionId(shared.engine.draw_id());
     let outbox = Arc::new(outbox::for_client());
     shared.engine.give(ToCore::Open(id, outbox.clone())).await;
@@ -49,6 +49,7 @@ pub(crate) async fn serve(mut stream: Stream, read: Vec<u8>, shared: &Arc<Shared
         shared,
         read,
         read_bytes: READ_BYTES_FIRST,
+        admission: Admission::new(shared, from),
         unanswered: BTreeMap::new(),
         last_tag: 0,
         write: Vec::new(),
@@ -67,6 +68,7 @@ struct Connection<'a> {
     read: Vec<u8>,
     /// How many are read at once: more when they came in full, fewer when they did not.
     read_bytes: usize,
+    admission: Admission<'a>,
     /// By tag: the client's id, and what shape of answer it wants.
     unanswered: BTreeMap<Tag, (RequestId, convert::Shape)>,
     last_tag: u64,
@@ -86,34 +88,53 @@ impl Connection<'_> {
     async fn run(&mut self, stream: &mut Stream) {
         let no_more = self.shared.engine.closing();
         tokio::pin!(no_more);
-        let deadline = Instant::now() + FIRST_LINE;
+        let limits = &self.shared.limits;
+        let patience = tokio::time::sleep(limits.handshake);
+        tokio::pin!(patience);
+        let mut last_traffic = Instant::now();
         let mut closing = false;
         loop {
             let go = self.take_lines().await;
             if !self.write.is_empty() && self.flush(stream).await == Go::End || go == Go::End {
                 return;
             }
+            if closing {
+                self.refuse_what_waits();
+            }
             if closing && self.unanswered.is_empty() {
                 self.push_line(&Event::Closed { reason: CloseReason::Shutdown });
                 let _ = self.flush(stream).await;
                 return;
             }
-            let may_read = self.unanswered.len() < UNANSWERED && !closing;
+            let may_read = self.may_take() && !closing;
+            let held_until = self.admission.held_until();
             tokio::select! {
                 read = stream.read_some(&mut self.read, self.read_bytes), if may_read => {
+                    last_traffic = Instant::now();
                     if self.has_read(read) == Go::End {
                         return;
                     }
                 }
                 () = self.outbox.filled() => {
+                    last_traffic = Instant::now();
                     if self.take_outbox(stream).await == Go::End {
                         return;
                     }
                 }
                 () = &mut no_more, if !closing => closing = true,
-                () = tokio::time::sleep_until(deadline), if !self.said_something => {
-                    let text = "The first line took longer than 10 s.";
-                    self.push_refusal(None, Refusal::new(Code::BadRequest, text));
+                () = until(held_until) => self.carry_out_due().await,
+                () = &mut patience => {
+                    let idle_until = last_traffic + limits.idle;
+                    if self.said_something && idle_until > Instant::now() {
+                        patience.as_mut().reset(idle_until);
+                        continue;
+                    }
+                    if self.said_something {
+                        self.push_line(&Event::Closed { reason: CloseReason::Idle });
+                    } else {
+                        let text = format!("The first line took longer than {} s.", limits.handshake.as_secs());
+                        self.push_refusal(None, Refusal::new(Code::BadRequest, text));
+                    }
                     let _ = self.flush(stream).await;
                     return;
                 }
@@ -137,13 +158,15 @@ impl Connection<'_> {
         let mut requests = Vec::new();
         let mut taken = 0;
         let mut go = Go::On;
-        while self.unanswered.len() < UNANSWERED
+        let line_bytes = self.shared.limits.line_bytes;
+        let now = std::time::Instant::now();
+        while self.may_take()
             && let Some(length) = self.read[taken..].iter().position(|&byte| byte == b'\n')
         {
             let line = taken..taken + length;
             taken += length + 1;
             self.said_something = true;
-            if length > LINE_BYTES {
+            if length > line_bytes {
                 go = self.too_long();
                 break;
             }
@@ -153,7 +176,15 @@ impl Connection<'_> {
             match Request::from_json(&self.read[line]) {
                 Ok(request) => {
                     let is_dear = matches!(request.op, Op::List { .. });
-                    requests.extend(self.convert(request));
+                    match self.admission.admit(request, now) {
+                        Admitted::Now(turn) => requests.extend(self.convert(turn)),
+                        Admitted::Later => {}
+                        Admitted::Refused(request, retry_ms) => {
+                            let text = "This is more than one client may ask for in this time: wait a little.";
+                            self.push_refusal(Some(request.id), Refusal::too_many(text, retry_ms));
+                        }
+                    }
+
                     // Patterns take long to compile: others have their turn in between.
                     if is_dear {
                         tokio::task::yield_now().await;
@@ -172,7 +203,7 @@ impl Connection<'_> {
         if self.read.is_empty() {
             self.read = Vec::new();
         }
-        if go == Go::On && self.read.len() > LINE_BYTES && !self.read[..LINE_BYTES].contains(&b'\n') {
+        if go == Go::On && self.read.len() > line_bytes && !self.read[..line_bytes].contains(&b'\n') {
             go = self.too_long();
         }
         if !requests.is_empty() {
@@ -182,22 +213,48 @@ impl Connection<'_> {
     }
 
     fn too_long(&mut self) -> Go {
-        let text = format!("A line has at most {LINE_BYTES} bytes; this connection is closed.");
+        let most = self.shared.limits.line_bytes;
+        let text = format!("A line has at most {most} bytes; this connection is closed.");
         self.push_refusal(None, Refusal::new(Code::TooLong, text));
         Go::End
     }
 
+    fn may_take(&self) -> bool {
+        self.unanswered.len() + self.admission.waiting() < UNANSWERED
+    }
+
+    /// Carries out what waited, as far as its time has come.
+    async fn carry_out_due(&mut self) {
+        let mut requests = Vec::new();
+        while let Some(turn) = self.admission.next_due(std::time::Instant::now()) {
+            requests.extend(self.convert(turn));
+        }
+        if !requests.is_empty() {
+            self.shared.engine.give(ToCore::Requests(self.id, requests)).await;
+        }
+    }
+
+    /// The server stops, and what waits will not have its turn.
+    fn refuse_what_waits(&mut self) {
+        for request in self.admission.give_up() {
+            let text = "This server is stopping: try another one.";
+            self.push_refusal(Some(request.id), Refusal::new(Code::Unavailable, text));
+        }
+    }
+
     /// Turns a request into the core's, or refuses it.
-    fn convert(&mut self, request: Request) -> Option<(Tag, CoreRequest)> {
+    fn convert(&mut self, Turn { request, attempt }: Turn) -> Option<(Tag, CoreRequest)> {
         let shape = convert::Shape::of(&request.op);
         match convert::request(request.op, &self.shared.wire.seen_key) {
             Ok(core_request) => {
                 self.last_tag += 1;
                 let tag = Tag(self.last_tag);
                 self.unanswered.insert(tag, (request.id, shape));
+                self.admission.on_attempt(attempt, Some(tag));
                 Some((tag, core_request))
             }
             Err(refusal) => {
+                self.admission.on_attempt(attempt, None);
                 self.push_refusal(Some(request.id), refusal);
                 None
             }
@@ -213,6 +270,7 @@ impl Connection<'_> {
             match item {
                 ToClient::Answer(tag, result) => {
                     if let Some((id, shape)) = self.unanswered.remove(&tag) {
+                        self.admission.on_answer(tag, &result);
                         convert::write_answer(&mut self.write, id, shape, result, &self.shared.wire);
                     }
                 }
@@ -270,6 +328,14 @@ impl Connection<'_> {
 
     fn push_refusal(&mut self, id: Option<RequestId>, refusal: Refusal) {
         self.write.extend(refusal_line(id, refusal));
+    }
+}
+
+/// Ready at that moment; never, if there is none.
+async fn until(moment: Option<std::time::Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,0 +1,65 @@
+//! What clients may take, as a server is told.
+
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+use lastword_server::Limits;
+
+/// Arguments of `lastword server`.
+#[derive(Args)]
+#[command(next_help_heading = "What clients may take")]
+pub(crate) struct LimitArguments {
+    /// Connections at a time.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    connections: u32,
+    /// Connections at a time from one address, or one /64 network of IPv6 [default: 1000, and any number from loopback].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    connections_per_address: Option<u32>,
+    /// Requests a second of one connection, over ten seconds; 0: any number [default: 200, and any number from loopback].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    requests_per_second: Option<u32>,
+    /// Requests a second of one account's connections to this server; 0: any number [default: 400, and any number from
+    /// loopback].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    account_requests_per_second: Option<u32>,
+    /// Wrong passwords for one name from one address before the next ones have to wait, each longer than the last.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    login_failures: u32,
+    /// The longest that they have to wait, in seconds. Nobody is ever locked out. Beyond 6 s, clients may go to another
+    /// replica meanwhile.
+    #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=600))]
+    login_delay: u32,
+    /// The longest line, in bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = 65_536, value_parser = RangedU64ValueParser::<usize>::new().range(1024..=65_536))]
+    line_bytes: usize,
+    /// The longest that a connection may take to say what it is, in seconds.
+    #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=600))]
+    handshake: u32,
+    /// A connection on which nothing goes either way for so long is closed, in seconds.
+    #[arg(long, value_name = "S", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(1..=31_536_000))]
+    idle: u32,
+}
+
+impl LimitArguments {
+    /// Connections at a time.
+    pub(crate) fn connections(&self) -> u32 {
+        self.connections
+    }
+
+    /// What they come to.
+    pub(crate) fn read(&self) -> Limits {
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        Limits {
+            connections: self.connections as usize,
+            connections_per_address: self.connections_per_address.map(|most| most as usize),
+            requests_per_second: self.requests_per_second,
+            account_requests_per_second: self.account_requests_per_second,
+            login_failures: self.login_failures,
+            login_delay_most: seconds(self.login_delay),
+            line_bytes: self.line_bytes,
+            handshake: seconds(self.handshake),
+            idle: seconds(self.idle),
+        }
+    }
+}

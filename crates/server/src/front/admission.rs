@@ -1,0 +1,136 @@
+//! Which of a connection's requests have their turn now, which wait, and which are refused: the limits of
+//! [`crate::limits`], as one connection meets them.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use lastword_core::io::{Answer, Refusal, Tag};
+use lastword_protocol::{Op, Request};
+
+use crate::limits::{Address, Attempt, Meter, Outcome};
+use crate::listen::Shared;
+
+/// What one connection has asked for, as far as limits are concerned.
+pub(super) struct Admission<'a> {
+    shared: &'a Shared,
+    from: Address,
+    meter: Meter,
+    /// Whom the connection is logged in as.
+    name: Option<String>,
+    /// An attempt to log in, or to make an account, that has to wait, and until when.
+    held: Option<Box<(Instant, Turn)>>,
+    /// What was asked behind it.
+    behind: VecDeque<Request>,
+    /// Attempts of which the core has not said what came of them.
+    under_way: Vec<(Tag, Attempt)>,
+}
+
+/// A request that has its turn.
+pub(super) struct Turn {
+    pub(super) request: Request,
+    /// It is an attempt to log in: what comes of it is to be told.
+    pub(super) attempt: Option<Attempt>,
+}
+
+/// What is to be done with a request that has come.
+pub(super) enum Admitted {
+    Now(Turn),
+    Later,
+    /// With `too_many`: it is worth another try after so many milliseconds.
+    Refused(Request, u64),
+}
+
+impl<'a> Admission<'a> {
+    pub(super) fn new(shared: &'a Shared, from: Address) -> Self {
+        let meter = Meter::new(&shared.limits, from, Instant::now());
+        Self { shared, from, meter, name: None, held: None, behind: VecDeque::new(), under_way: Vec::new() }
+    }
+
+    /// A request has come.
+    pub(super) fn admit(&mut self, request: Request, now: Instant) -> Admitted {
+        // Clients send these by themselves, also those that wait because they were refused.
+        let by_itself = matches!(request.op, Op::Ping | Op::Delivered { .. });
+        if let Err(retry_ms) = self.meter.take(by_itself, now) {
+            return Admitted::Refused(request, retry_ms);
+        }
+        // Whether the server is there can be asked at any time.
+        if self.held.is_some() && !matches!(request.op, Op::Ping) {
+            self.behind.push_back(request);
+            return Admitted::Later;
+        }
+        self.turn(request, now).map_or(Admitted::Later, Admitted::Now)
+    }
+
+    /// Whoever has tried many wrong passwords waits before he may try the next.
+    fn turn(&mut self, request: Request, now: Instant) -> Option<Turn> {
+        let logins = &self.shared.logins;
+        let (attempt, wait) = match (&request.op, &self.name) {
+            (Op::Login { name, .. }, _) | (Op::Password { .. }, Some(name)) => {
+                let (attempt, wait) = logins.begin(name, self.from, now);
+                (Some(attempt), wait)
+            }
+            (Op::Create { .. }, _) => (None, logins.begin_create(self.from, now)),
+            _ => (None, Duration::ZERO),
+        };
+        let turn = Turn { request, attempt };
+        if wait.is_zero() {
+            return Some(turn);
+        }
+        self.held = Some(Box::new((now + wait, turn)));
+        None
+    }
+
+    /// When something that was held has its turn.
+    pub(super) fn held_until(&self) -> Option<Instant> {
+        self.held.as_ref().map(|held| held.0)
+    }
+
+    /// The next of what waited, if its time has come.
+    pub(super) fn next_due(&mut self, now: Instant) -> Option<Turn> {
+        match &self.held {
+            Some(held) if held.0 > now => None,
+            Some(_) => self.held.take().map(|held| held.1),
+            None => {
+                let request = self.behind.pop_front()?;
+                self.turn(request, now)
+            }
+        }
+    }
+
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.behind.len() + usize::from(self.held.is_some())
+    }
+
+    /// What waits will not have its turn.
+    pub(super) fn give_up(&mut self) -> impl Iterator<Item = Request> + use<> {
+        let held = self.held.take().map(|held| held.1.request);
+        held.into_iter().chain(std::mem::take(&mut self.behind))
+    }
+
+    /// An attempt went to the core, by this tag; or it was refused before that.
+    pub(super) fn on_attempt(&mut self, attempt: Option<Attempt>, tag: Option<Tag>) {
+        match (attempt, tag) {
+            (None, _) => {}
+            (Some(attempt), Some(tag)) => self.under_way.push((tag, attempt)),
+            (Some(attempt), None) => self.shared.logins.end(attempt, Outcome::NotJudged),
+        }
+    }
+
+    /// The core has answered.
+    pub(super) fn on_answer(&mut self, tag: Tag, result: &Result<Answer, Refusal>) {
+        if let Some(place) = self.under_way.iter().position(|(of, _)| *of == tag) {
+            let (_, attempt) = self.under_way.swap_remove(place);
+            let outcome = match result {
+                Ok(_) => Outcome::Right,
+                Err(Refusal::WrongLogin | Refusal::BadPassword(_)) => Outcome::Wrong,
+                Err(_) => Outcome::NotJudged,
+            };
+            self.shared.logins.end(attempt, outcome);
+        }
+        if let Ok(Answer::Created { account, name, .. } | Answer::LoggedIn { account, name, .. }) = result {
+            self.name = Some(name.clone());
+            self.meter.log_in(&self.shared.accounts, *account, Instant::now());
+        }
+    }
+}

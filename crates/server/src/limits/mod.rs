@@ -1,0 +1,65 @@
+//! What one client, one account, and one address may take.
+//!
+//! Nothing here is shared between replicas, and nothing is remembered over a restart: it is for the moment of a flood.
+
+mod addresses;
+mod logins;
+mod rates;
+
+use std::time::Duration;
+
+pub(crate) use addresses::{Address, Addresses, Place};
+pub(crate) use logins::{Attempt, Logins, Outcome};
+pub(crate) use rates::{Accounts, Meter};
+
+/// The limits on clients. What is `None` has a default that does not hold on loopback: whoever is there has the
+/// machine anyway, or stands for many (something that passes connections on).
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections at a time, over all.
+    pub connections: usize,
+    /// Connections at a time from one address (IPv6: from one /64 network); 1,000 if nothing is said.
+    pub connections_per_address: Option<usize>,
+    /// Requests a second on one connection, over ten seconds; 0 is no limit, and 200 is meant if nothing is said.
+    pub requests_per_second: Option<u32>,
+    /// Requests a second of one account on this replica, over ten seconds; 0 is no limit, and 400 is meant if nothing
+    /// is said.
+    pub account_requests_per_second: Option<u32>,
+    /// Wrong passwords for one name from one address before the next attempts have to wait. Ten times as many from one
+    /// address for all names.
+    pub login_failures: u32,
+    /// The longest that an attempt to log in has to wait for its turn because of wrong ones before it.
+    pub login_delay_most: Duration,
+    /// The longest line that is taken from a client, in bytes: at most what the protocol says,
+    /// [`lastword_protocol::LINE_BYTES`].
+    pub line_bytes: usize,
+    /// How long a connection has to say what it is, for its TLS handshake, and for its first line: each.
+    pub handshake: Duration,
+    /// A connection on which nothing went either way for so long is closed.
+    pub idle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            connections_per_address: None,
+            requests_per_second: None,
+            account_requests_per_second: None,
+            login_failures: 5,
+            login_delay_most: Duration::from_secs(5),
+            line_bytes: lastword_protocol::LINE_BYTES,
+            handshake: Duration::from_secs(10),
+            idle: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// What holds for an address: what was said, or the default, which does not hold on loopback. None is no limit.
+fn resolve(said: Option<u32>, default: u32, address: Address) -> Option<u32> {
+    match said {
+        Some(0) => None,
+        Some(most) => Some(most),
+        None => (!address.is_loopback()).then_some(default),
+    }
+}
