@@ -69,6 +69,7 @@ impl Core {
             Body::Withdraw(verdict) => (account(self.directory.mark(fact, verdict, false)), Effect::None),
             Body::Message(message) => self.apply_message(fact, message, index),
             Body::Delivered(delivered) => {
+                self.mailboxes.on_delivered(fact.author);
                 let messages = self.receipts.arrived(fact.author, &delivered.upto);
                 let change = Change::Delivered { account: fact.author, upto: delivered.upto.clone() };
                 (change, Effect::Receipts { to: fact.author, messages })
@@ -115,6 +116,7 @@ impl Core {
             }
             return (Change::Message(fact.clone()), Effect::None);
         }
+        self.mailboxes.on_message(message.to);
         self.receipts.expect(message.to, fact.position, fact.author, fact.key);
         let effect = Effect::Message { fact: fact.clone(), to: message.to, again };
         (Change::Message(fact.clone()), effect)

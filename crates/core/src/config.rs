@@ -42,6 +42,8 @@ pub struct Settings {
     pub claim_shadow: Duration,
     /// One account's confirms of delivery are gathered for so long.
     pub delivered: Duration,
+    /// Messages that may wait for one account.
+    pub mailbox: u64,
     /// Facts of this replica that may wait for an answer, before requests are refused.
     pub in_flight: usize,
     /// Facts that came before what they rest on, in bytes.
@@ -72,6 +74,7 @@ impl Default for Settings {
             claim: Duration::from_secs(5),
             claim_shadow: Duration::from_secs(10),
             delivered: Duration::from_millis(100),
+            mailbox: 100_000,
             in_flight: 100_000,
             held_bytes: 64 * 1024 * 1024,
             recent_keys: 500_000,

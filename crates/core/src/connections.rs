@@ -18,6 +18,8 @@ pub(crate) struct Connection {
     pub(crate) busy: bool,
     /// A message was refused for want of room: so are those behind it.
     pub(crate) refused: Option<Refused>,
+    /// A message was told to come later: so are those behind it, until none came for a while.
+    pub(crate) later_until: Option<Mono>,
     /// Those that wait.
     pub(crate) queue: VecDeque<(Tag, Request)>,
 }

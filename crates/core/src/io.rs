@@ -341,6 +341,12 @@ pub enum Refusal {
         /// After so many milliseconds another try makes sense.
         retry_ms: u64,
     },
+    /// Too many messages wait for the one who is written to.
+    #[error("Too many messages wait for this user already: they have to be read first.")]
+    MailboxFull {
+        /// After so many milliseconds another try makes sense.
+        retry_ms: u64,
+    },
     /// The disk is full.
     #[error("The disk of this replica is full: it can read, deliver and delete, but not take in anything new.")]
     StorageFull,

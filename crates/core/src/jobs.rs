@@ -31,6 +31,8 @@ pub(crate) enum Job {
     },
     /// How many messages wait for a connection that begins to listen.
     ListenCount { connection: ConnectionId, tag: Tag },
+    /// How many messages wait for an account to which somebody writes.
+    MailboxCount { account: AccountId },
     /// A page of what waits for a connection.
     Inbox { connection: ConnectionId },
     /// What an account sent that was not delivered.

@@ -35,6 +35,7 @@ pub mod io;
 mod jobs;
 mod keys;
 mod ledger;
+mod mailboxes;
 mod names;
 pub mod peer_message;
 mod peers;
@@ -77,6 +78,7 @@ pub struct Core {
     directory: directory::Directory,
     keys: keys::Keys,
     receipts: receipts::Receipts,
+    mailboxes: mailboxes::Mailboxes,
     /// Applied, and not on disk yet: the views get it when it is.
     unapplied: VecDeque<Applied>,
     damage: damage::Damage,
@@ -137,6 +139,7 @@ impl Core {
             directory: directory::Directory::new(accounts),
             keys,
             receipts: receipts::Receipts::new(config.settings.receipts),
+            mailboxes: mailboxes::Mailboxes::default(),
             unapplied: VecDeque::new(),
             damage: damage::Damage::new(unreadable),
             peers,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lastword_facts::fact::Message;
-use lastword_facts::ids::{Key, Order};
+use lastword_facts::ids::{AccountId, Key, Order};
 use lastword_facts::views::Query;
 use lastword_facts::{Body, limits};
 use lastword_marks::hit;
@@ -24,6 +24,10 @@ const LISTS: usize = 256;
 /// After a message was refused for want of room, those behind it on the same connection are, until none came for so
 /// long: by then its client knows. One that has not paused, so long after there is room again, is disconnected.
 const REFUSED_FOR: Duration = Duration::from_secs(3);
+/// After a message was told to come later, those behind it are, too, until none came for so long.
+const LATER_PAUSE: Duration = Duration::from_millis(500);
+/// When they may come again: after the pause, and as long as an answer may be on its way.
+const LATER_RETRY_MS: u64 = 1000;
 /// Jobs under way at a time, over all connections.
 const JOBS: usize = 20_000;
 
@@ -162,6 +166,35 @@ impl Core {
         Err(Refusal::StorageFull)
     }
 
+    /// Whether a message to somebody may be taken in.
+    fn room_in_mailbox(&mut self, now: Now, to: AccountId) -> Result<(), Refusal> {
+        let room = self.mailboxes.room(now.mono, to, self.config.settings.mailbox);
+        // In no connection's turn: nobody waits for it.
+        if room.count {
+            self.query(Job::MailboxCount { account: to }, Query::PendingCount(to));
+        }
+        if room.is_there { Ok(()) } else { Err(Refusal::MailboxFull { retry_ms: LATER_RETRY_MS }) }
+    }
+
+    /// A message that is to come later takes those behind it along: they were sent before its client could know, and
+    /// would overtake it.
+    fn all_later(&mut self, now: Now, id: ConnectionId, room: Result<(), Refusal>) -> Result<(), Refusal> {
+        let Some(connection) = self.connections.of(id) else { return room };
+        let behind = connection.later_until.take().is_some_and(|until| now.mono < until);
+        let room = match room {
+            Ok(()) if behind => {
+                hit("refused behind what is to come later");
+                Err(Refusal::TooMany { retry_ms: LATER_RETRY_MS })
+            }
+            Err(Refusal::TooMany { .. }) => Err(Refusal::TooMany { retry_ms: LATER_RETRY_MS }),
+            room => room,
+        };
+        if matches!(room, Err(Refusal::TooMany { .. } | Refusal::MailboxFull { .. })) {
+            connection.later_until = Some(now.mono + LATER_PAUSE);
+        }
+        room
+    }
+
     pub(crate) fn room_for_jobs(&self) -> Result<(), Refusal> {
         if self.jobs.len() >= JOBS { Err(Refusal::TooMany { retry_ms: 100 }) } else { Ok(()) }
     }
@@ -232,7 +265,8 @@ impl Core {
         let Some(to) = found else {
             return self.answer(id, tag, Err(Refusal::NoSuchUser("The recipient user does not exist.")));
         };
-        if let Err(refusal) = self.room_for_message(now, id) {
+        let room = self.room_for_message(now, id).and_then(|()| self.room_in_mailbox(now, to));
+        if let Err(refusal) = self.all_later(now, id, room) {
             return self.answer(id, tag, Err(refusal));
         }
         let at_ms = now.wall_ms();

@@ -33,6 +33,9 @@ pub(crate) struct LimitArguments {
     /// The longest line, in bytes.
     #[arg(long, value_name = "BYTES", default_value_t = 65_536, value_parser = RangedU64ValueParser::<usize>::new().range(1024..=65_536))]
     line_bytes: usize,
+    /// Messages that may wait for one account that does not read them; about, for they are counted now and then.
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pending_per_account: u64,
     /// The longest that a connection may take to say what it is, in seconds.
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=600))]
     handshake: u32,
@@ -58,6 +61,7 @@ impl LimitArguments {
             login_failures: self.login_failures,
             login_delay_most: seconds(self.login_delay),
             line_bytes: self.line_bytes,
+            pending_per_account: self.pending_per_account,
             handshake: seconds(self.handshake),
             idle: seconds(self.idle),
         }

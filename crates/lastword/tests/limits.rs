@@ -131,6 +131,32 @@ async fn a_client_that_is_told_to_wait_loses_nothing_and_keeps_its_order() {
 }
 
 #[test]
+fn messages_that_wait_for_one_account() {
+    let server = server(&["--pending-per-account", "20"]);
+    let (mut ann, mut bob) = (Talk::to(&server.address), Talk::to(&server.address));
+    ann.create("ann");
+    let token = bob.create("bob")["token"].clone();
+    drop(bob);
+    let mut send = || ann.ask(&json!({"op": "send", "to": "bob", "text": "hi", "key": key()}));
+    let taken = (0..40).take_while(|_| code(&send()).is_empty()).count();
+    assert!((20..=26).contains(&taken), "{taken}");
+    let refused = send();
+    assert!(code(&refused) == "too_many" && refused["error"]["retry_ms"] == 1000, "{refused}");
+    let mut bob = Talk::to(&server.address);
+    bob.ask(&json!({"op": "resume", "token": token}));
+    assert_eq!(bob.ask(&json!({"op": "listen"}))["ok"]["pending"], taken);
+    let mut last = json!(null);
+    for _ in 0..taken {
+        last = bob.event("message")["pos"].clone();
+    }
+    assert_eq!(bob.ask(&json!({"op": "delivered", "upto": last})), json!({"ok": {}}));
+    process::wait_until("there is room again", || {
+        std::thread::sleep(Duration::from_secs(1));
+        code(&send()).is_empty()
+    });
+}
+
+#[test]
 fn wrong_passwords_wait_and_lock_nobody_out() {
     let server = server(&["--login-delay", "2"]);
     let mut ann = Talk::to(&server.address);

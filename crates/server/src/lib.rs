@@ -100,10 +100,11 @@ pub async fn run(
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServerError> {
     let group = Group::new(&options)?;
+    let settings = Settings { mailbox: options.limits.pending_per_account, ..Settings::default() };
     let (mut ready, mut options) = (Some(ready), options);
     tokio::pin!(shutdown);
     loop {
-        let opened = engine::start::open(&options.data, &group, Settings::default(), options.views_behind_max)?;
+        let opened = engine::start::open(&options.data, &group, settings.clone(), options.views_behind_max)?;
         let listener = listen::bind(&options.listen).await?;
         let address =
             listener.local_addr().map_err(|source| ServerError::Listen { address: options.listen.clone(), source })?;

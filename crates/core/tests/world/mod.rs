@@ -24,6 +24,8 @@ const HOP: Duration = Duration::from_millis(1);
 const SYNC: Duration = Duration::from_millis(1);
 
 pub struct World {
+    /// Of all that start from now on.
+    pub settings: Settings,
     pub now: Mono,
     pub nodes: Vec<Node>,
     /// What happens when: with a running number, so that the same moment has an order.
@@ -64,7 +66,13 @@ enum Happening {
 impl World {
     /// A group of so many replicas, all up and connected.
     pub fn new(replicas: usize) -> Self {
+        Self::with(replicas, Settings::default())
+    }
+
+    /// The same with other settings.
+    pub fn with(replicas: usize, settings: Settings) -> Self {
         let mut world = Self {
+            settings,
             now: Mono(Duration::from_secs(1)),
             nodes: Vec::new(),
             queue: BTreeMap::new(),
@@ -123,7 +131,7 @@ impl World {
             replicas: count as u8,
             group: 7,
             incarnation,
-            settings: Settings::default(),
+            settings: self.settings.clone(),
         };
         let state = &mut self.nodes[node];
         state.life += 1;

@@ -336,7 +336,9 @@ fn replicas(health: &io::Health, wire: &Wire) -> Vec<answer::Replica> {
 
 fn refusal(refused: &io::Refusal) -> Refusal {
     let code = match refused {
-        io::Refusal::TooMany { retry_ms } => return Refusal::too_many(refused.to_string(), *retry_ms),
+        io::Refusal::TooMany { retry_ms } | io::Refusal::MailboxFull { retry_ms } => {
+            return Refusal::too_many(refused.to_string(), *retry_ms);
+        }
         io::Refusal::BadRequest(_) => Code::BadRequest,
         io::Refusal::TooLong(_) => Code::TooLong,
         io::Refusal::NotLoggedIn => Code::NotLoggedIn,

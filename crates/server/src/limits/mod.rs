@@ -33,6 +33,8 @@ pub struct Limits {
     /// The longest line that is taken from a client, in bytes: at most what the protocol says,
     /// [`lastword_protocol::LINE_BYTES`].
     pub line_bytes: usize,
+    /// Messages that may wait for one account.
+    pub pending_per_account: u64,
     /// How long a connection has to say what it is, for its TLS handshake, and for its first line: each.
     pub handshake: Duration,
     /// A connection on which nothing went either way for so long is closed.
@@ -49,6 +51,7 @@ impl Default for Limits {
             login_failures: 5,
             login_delay_most: Duration::from_secs(5),
             line_bytes: lastword_protocol::LINE_BYTES,
+            pending_per_account: 100_000,
             handshake: Duration::from_secs(10),
             idle: Duration::from_secs(3600),
         }

@@ -1,0 +1,83 @@
+//! Transcripts of what happens at limits: nothing is lost, and nothing overtakes what was refused.
+
+mod world;
+
+use lastword_core::Settings;
+use lastword_core::io::{Answer, ConnectionId, Refusal, Request};
+use world::{World, send};
+
+fn texts(range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|n| n.to_string()).collect()
+}
+
+/// Sends these at once, and says which of them were taken.
+fn burst(world: &mut World, from: ConnectionId, to: &str, range: std::ops::Range<usize>) -> Vec<String> {
+    let mut asked = Vec::new();
+    for n in range {
+        let key = world.key();
+        asked.push((n, world.ask(from, send(to, &n.to_string(), key))));
+    }
+    world.run(300);
+    let mut taken = Vec::new();
+    for (n, tag) in asked {
+        match world.answer(from, tag).expect("answered") {
+            Ok(Answer::Sent { .. }) => taken.push(n.to_string()),
+            Err(Refusal::MailboxFull { retry_ms: 1000 } | Refusal::TooMany { retry_ms: 1000 }) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    taken
+}
+
+#[test]
+fn so_many_may_wait_for_one_and_not_for_another() {
+    let mut world = World::with(3, Settings { mailbox: 20, ..Settings::default() });
+    let (alice, bob, carol) = (world.connect(0), world.connect(1), world.connect(2));
+    for (connection, name) in [(alice, "alice"), (bob, "bob"), (carol, "carol")] {
+        world.create(connection, name).unwrap();
+    }
+    // They come one after the other, so that what is counted is what waits.
+    for n in 0..20 {
+        assert_eq!(burst(&mut world, alice, "bob", n..n + 1).len(), 1, "{n}");
+    }
+    assert_eq!(burst(&mut world, alice, "bob", 20..25), texts(0..0));
+    assert_eq!(burst(&mut world, carol, "bob", 20..22), texts(0..0), "on another replica, too");
+    world.run(500);
+    assert_eq!(burst(&mut world, alice, "carol", 0..3), texts(0..3), "somebody else");
+
+    // As soon as it is read there is room again.
+    world.call(bob, Request::Listen).unwrap();
+    world.run(100);
+    assert_eq!(world.texts(bob), texts(0..20));
+    world.confirm_last(bob);
+    world.run(1000);
+    burst(&mut world, alice, "bob", 20..21);
+    world.run(1000);
+    assert_eq!(burst(&mut world, alice, "bob", 30..35), texts(30..35));
+}
+
+#[test]
+fn nothing_overtakes_what_is_to_come_later() {
+    let mut world = World::with(3, Settings { in_flight: 10, ..Settings::default() });
+    let (alice, bob) = (world.connect(0), world.connect(1));
+    world.create(alice, "alice").unwrap();
+    world.create(bob, "bob").unwrap();
+    world.call(bob, Request::Listen).unwrap();
+    let mut asked = Vec::new();
+    // Some come when there is room again: they were sent before their sender could know of the refusals.
+    for n in 0..60 {
+        let key = world.key();
+        asked.push(world.ask(alice, send("bob", &n.to_string(), key)));
+        world.run(if n % 20 == 19 { 10 } else { 0 });
+    }
+    world.run(600);
+    let taken: Vec<usize> =
+        (0..60).filter(|n| matches!(world.answer(alice, asked[*n]), Some(Ok(Answer::Sent { .. })))).collect();
+    assert!(!taken.is_empty() && taken.len() < 20, "{taken:?}");
+    assert_eq!(taken, (0..taken.len()).collect::<Vec<_>>(), "those that were taken are the first");
+    // After a pause it goes on.
+    world.send_text(alice, "bob", "last");
+    let mut shown: Vec<String> = taken.iter().map(ToString::to_string).collect();
+    shown.push("last".to_owned());
+    assert_eq!(world.texts(bob), shown);
+}
