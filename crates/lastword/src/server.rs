@@ -61,6 +61,10 @@ struct Tls {
     /// or behind something that does TLS.
     #[arg(long)]
     insecure: bool,
+    /// From where pages may come that open a WebSocket, as browsers say it: https://chat.example.org. Own host and the
+    /// group are let in anyway. Can be given several times.
+    #[arg(long, value_name = "URL")]
+    origin: Vec<String>,
 }
 
 impl Tls {
@@ -109,6 +113,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     options.group.clone_from(&arguments.group);
     options.plain_text = arguments.tls.plain_text(&options.listen)?;
+    options.origins.clone_from(&arguments.tls.origin);
     options.certificates = arguments.tls.certificates()?;
     options.limits = arguments.limits.read();
     options.free_bytes_min = arguments.min_free.saturating_mul(1024 * 1024);

@@ -62,6 +62,9 @@ pub struct Options {
     pub certificates: Option<Arc<Certificates>>,
     /// Whether clients may come in plain text.
     pub plain_text: bool,
+    /// From where pages may come that open a WebSocket, as browsers say it (`https://chat.example.org`), beside this
+    /// server's own host and the group.
+    pub origins: Vec<String>,
     /// What clients may take.
     pub limits: Limits,
     /// Below so many free bytes on the disk nothing new is taken in.
@@ -81,6 +84,7 @@ impl Options {
             key: None,
             certificates: None,
             plain_text: true,
+            origins: Vec::new(),
             limits: Limits::default(),
             free_bytes_min: 64 * 1024 * 1024,
             // A second or two.

@@ -13,6 +13,7 @@ use crate::Options;
 use crate::engine::Engine;
 use crate::error::ServerError;
 use crate::front;
+use crate::front::origins::Origins;
 use crate::group::Group;
 use crate::limits::{Accounts, Address, Addresses, Limits, Logins, Place};
 use crate::peers;
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) handshakes: Option<Handshakes>,
     /// Whether clients may come in plain text.
     pub(crate) plain_text: bool,
+    pub(crate) origins: Origins,
     pub(crate) limits: Limits,
     pub(crate) accounts: Accounts,
     pub(crate) logins: Logins,
@@ -69,6 +71,7 @@ pub(crate) async fn serve(
         wire: crate::wire::Wire::new(group.clone()),
         handshakes: certificates.map(|certificates| Handshakes::start(certificates, limits.handshake)).transpose()?,
         plain_text: options.plain_text,
+        origins: Origins::new(&options.origins, &group.members),
         accounts: Accounts::new(limits),
         logins: Logins::new(limits),
         limits: limits.clone(),
@@ -202,7 +205,7 @@ async fn serve_client(
     place: Option<ClientPlace>,
 ) {
     match kind {
-        Kind::Http if place.is_some() => front::http::serve(stream, read, shared).await,
+        Kind::Http if place.is_some() => front::http::serve(stream, from, read, shared).await,
         Kind::Lines if place.is_some() => front::lines::serve(stream, from, read, shared).await,
         Kind::Lines | Kind::Http => {
             let text =

@@ -1,10 +1,10 @@
-//! A client's connection: in plain text, or within TLS.
+//! A client's connection: in plain text, within TLS, or what a WebSocket's frames come through.
 
 use std::io::{Result, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
@@ -14,6 +14,8 @@ pub(crate) enum Stream {
     Plain(TcpStream),
     /// Encrypted.
     Tls(Box<TlsStream<TcpStream>>),
+    /// Through something within this process.
+    Pipe(DuplexStream),
 }
 
 impl Stream {
@@ -31,6 +33,10 @@ impl Stream {
                     read => return read,
                 }
             },
+            Self::Pipe(stream) => {
+                into.reserve(at_once);
+                stream.read_buf(into).await
+            }
             Self::Tls(stream) => {
                 std::future::poll_fn(|context| {
                     let mut stream = Pin::new(&mut *stream);
@@ -51,6 +57,7 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(context, into),
             Self::Tls(stream) => Pin::new(stream).poll_read(context, into),
+            Self::Pipe(stream) => Pin::new(stream).poll_read(context, into),
         }
     }
 }
@@ -60,6 +67,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Pipe(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
 
@@ -67,6 +75,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(context),
             Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+            Self::Pipe(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 
@@ -74,6 +83,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Pipe(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP, as far as machines ask for health: one request a connection.
+//! HTTP, as far as machines ask for health, and the beginning of WebSockets: one request a connection.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -8,8 +8,11 @@ use lastword_core::Input;
 use lastword_core::io::{Answer, ConnectionId, Health, ReplicaId, Request, Standing, Tag};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::head::Head;
+use super::websocket;
 use crate::engine::ToCore;
 use crate::engine::outbox::{self, ToClient};
+use crate::limits::Address;
 use crate::listen::Shared;
 use crate::stream::Stream;
 
@@ -19,45 +22,60 @@ const HEAD_BYTES: usize = 16 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Answers one request, of which some bytes were read already.
-pub(crate) async fn serve(mut stream: Stream, mut read: Vec<u8>, shared: &Arc<Shared>) {
+pub(crate) async fn serve(mut stream: Stream, from: Address, mut read: Vec<u8>, shared: &Arc<Shared>) {
     let whole = tokio::time::timeout(PATIENCE, async {
-        while !read.windows(4).any(|end| end == b"\r\n\r\n") && !read.windows(2).any(|end| end == b"\n\n") {
+        loop {
+            if let Some(head) = Head::take(&mut read) {
+                return Some(head);
+            }
             if read.len() > HEAD_BYTES || stream.read_buf(&mut read).await.map_or(true, |n| n == 0) {
-                return false;
+                return None;
             }
         }
-        true
     });
     let whole = tokio::select! {
         whole = whole => whole,
         // Who has asked nothing yet is not waited for.
         () = shared.engine.closing() => return,
     };
+    let mut only_head = false;
     let mut response = match whole {
-        Ok(true) => respond(&read, shared).await,
-        Ok(false) if read.len() > HEAD_BYTES => response("431 Request Header Fields Too Large", "too long\n"),
+        Ok(Some(head)) if head.path() == "/ws" => match websocket::accept(&head, shared) {
+            Ok(response) => {
+                if write(&mut stream, &response).await {
+                    websocket::serve(stream, from, read, shared).await;
+                }
+                return;
+            }
+            Err((status, why)) => response(status, &why),
+        },
+        Ok(Some(head)) => {
+            only_head = head.method() == "HEAD";
+            respond(&head, shared).await
+        }
+        Ok(None) if read.len() > HEAD_BYTES => response("431 Request Header Fields Too Large", "too long\n"),
         _ => return,
     };
-    if read.starts_with(b"HEAD ")
-        && let Some(end) = response.find("\r\n\r\n")
-    {
+    if only_head && let Some(end) = response.find("\r\n\r\n") {
         response.truncate(end + 4);
     }
+    write(&mut stream, &response).await;
+    super::linger(stream).await;
+}
+
+/// Whether it could be written.
+async fn write(stream: &mut Stream, response: &str) -> bool {
     let written = async {
         stream.write_all(response.as_bytes()).await?;
         stream.flush().await
     };
-    let _ = tokio::time::timeout(PATIENCE, written).await;
-    super::linger(stream).await;
+    matches!(tokio::time::timeout(PATIENCE, written).await, Ok(Ok(())))
 }
 
-async fn respond(head: &[u8], shared: &Arc<Shared>) -> String {
-    let line = head.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
-    let line = String::from_utf8_lossy(line);
-    let path = line.split(' ').nth(1).unwrap_or_default();
-    let path = path.split('?').next().unwrap_or_default();
+async fn respond(head: &Head, shared: &Arc<Shared>) -> String {
+    let path = head.path();
     if !["/healthz", "/readyz", "/metrics"].contains(&path) {
-        return response("404 Not Found", "There is /healthz, /readyz and /metrics here.\n");
+        return response("404 Not Found", "There is /healthz, /readyz, /metrics and /ws here.\n");
     }
     let Some(health) = health(shared).await else {
         return response("503 Service Unavailable", "this replica does not answer\n");

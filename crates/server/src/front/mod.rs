@@ -2,8 +2,11 @@
 
 mod admission;
 pub mod convert;
+mod head;
 pub(crate) mod http;
 pub(crate) mod lines;
+pub(crate) mod origins;
+mod websocket;
 
 use std::time::Duration;
 
