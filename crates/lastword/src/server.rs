@@ -38,6 +38,12 @@ pub(crate) struct Arguments {
     /// Views that are so many facts behind are made while the server runs.
     #[arg(long, value_name = "N", hide = true)]
     views_behind_max: Option<u64>,
+    /// Dial a replica there instead of at its address in --group: for tests that put something in between.
+    #[arg(long, value_name = "NAME=HOST:PORT", hide = true, value_parser = way_round)]
+    via: Vec<(String, Address)>,
+    /// The wall clock is so many milliseconds ahead of the machine's: for tests.
+    #[arg(long, value_name = "N", hide = true, default_value_t = 0, allow_negative_numbers = true)]
+    clock_offset_ms: i64,
 }
 
 /// Runs a server until it is told to stop.
@@ -50,6 +56,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     options.connections = arguments.connections as usize;
     options.free_bytes_min = arguments.min_free.saturating_mul(1024 * 1024);
     options.views_behind_max = arguments.views_behind_max.unwrap_or(options.views_behind_max);
+    options.via.clone_from(&arguments.via);
+    options.clock_offset_ms = arguments.clock_offset_ms;
     options.key = arguments.key.as_deref().map(ClusterKey::read).transpose()?;
     if options.listen.host.contains(':') && options.listen.host.parse::<std::net::Ipv6Addr>().is_err() {
         bail!(
@@ -77,6 +85,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     served.map(|()| ExitCode::SUCCESS)
+}
+
+/// `NAME=HOST:PORT`
+fn way_round(text: &str) -> Result<(String, Address), String> {
+    let (name, address) = text.split_once('=').ok_or_else(|| format!("`{text}` is not NAME=HOST:PORT"))?;
+    Ok((name.to_owned(), address.parse()?))
 }
 
 /// Where a server's data is kept if nothing is said: several in one folder keep out of each other's way.
