@@ -80,11 +80,11 @@ impl Story {
         self.checker.violations().to_vec()
     }
 
-    fn is_well(self) {
+    fn ends_well(self) {
         assert_eq!(self.judged(), Vec::<String>::new());
     }
 
-    fn is_wrong(self, how: &str) {
+    fn ends_wrong(self, how: &str) {
         let wrong = self.judged();
         assert!(wrong.len() == 1 && wrong[0].contains(how), "{how}: {wrong:?}");
     }
@@ -105,14 +105,14 @@ fn a_conversation_as_it_should_be() {
     let answer = story.sends(BOB, ALICE, Some(two));
     story.sees(ALICE, answer);
     story.history(&[one, two, answer]);
-    story.is_well();
+    story.ends_well();
 }
 
 #[test]
 fn a_message_that_is_never_shown_is_lost() {
     let mut story = Story::new();
     story.sends(ALICE, BOB, None);
-    story.is_wrong("lost: p0:0");
+    story.ends_wrong("lost: p0:0");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_message_on_one_disk_alone_is_lost_all_the_same() {
     let mut story = Story::new();
     let id = story.begins(ALICE, BOB, None);
     story.acknowledged(id, BOB, 1);
-    story.is_wrong("lost: p0:0");
+    story.ends_wrong("lost: p0:0");
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn only_what_was_on_a_destroyed_disk_alone_is_gone() {
     std::thread::sleep(std::time::Duration::from_millis(600));
     let id = story.begins(ALICE, BOB, None);
     story.acknowledged(id, BOB, 1);
-    story.is_wrong("lost: p0:0");
+    story.ends_wrong("lost: p0:0");
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn what_was_refused_or_not_answered_may_be_there_or_not() {
     story.checker.on_given_up(three);
     story.sees(BOB, two);
     story.sees(BOB, one);
-    story.is_well();
+    story.ends_well();
 }
 
 #[test]
@@ -163,12 +163,12 @@ fn but_not_twice_nor_to_somebody_else() {
     story.checker.on_given_up(one);
     story.sees(BOB, one);
     story.sees(BOB, one);
-    story.is_wrong("twice");
+    story.ends_wrong("twice");
     let mut story = Story::new();
     let one = story.begins(ALICE, BOB, None);
     story.checker.on_given_up(one);
     story.sees(CAROL, one);
-    story.is_wrong("not for this account");
+    story.ends_wrong("not for this account");
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn undelivered_messages_go_with_an_account() {
         let mut story = Story::new();
         story.sends(ALICE, BOB, None);
         let account = story.accounts[usize::from(gone)];
-        story.checker.on_deleted(account);
+        story.checker.on_deleted(account, 3, 3);
         assert_eq!(story.judged().is_empty(), well, "p{gone} is gone");
     }
 }
@@ -188,12 +188,12 @@ fn twice_in_one_life_is_wrong_and_again_in_the_next_is_not() {
     let one = story.sends(ALICE, BOB, None);
     story.sees_in(1, BOB, one);
     story.sees_in(2, BOB, one);
-    story.is_well();
+    story.ends_well();
     let mut story = Story::new();
     let one = story.sends(ALICE, BOB, None);
     story.sees(BOB, one);
     story.sees(BOB, one);
-    story.is_wrong("twice");
+    story.ends_wrong("twice");
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn one_senders_messages_come_in_order() {
     let (one, two) = (story.sends(ALICE, BOB, None), story.sends(ALICE, BOB, None));
     story.sees(BOB, two);
     story.sees(BOB, one);
-    story.is_wrong("p0:0 after p0:1");
+    story.ends_wrong("p0:0 after p0:1");
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn nor_is_an_earlier_one_left_for_the_next_life() {
     let (one, two) = (story.sends(ALICE, BOB, None), story.sends(ALICE, BOB, None));
     story.sees_in(1, BOB, two);
     story.sees_in(2, BOB, one);
-    story.is_wrong("p0:0 after p0:1");
+    story.ends_wrong("p0:0 after p0:1");
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn the_order_of_two_sessions_is_free() {
     let two = story.sends(ALICE, BOB, None);
     story.sees(BOB, two);
     story.sees(BOB, one);
-    story.is_well();
+    story.ends_well();
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn an_answer_comes_after_what_was_sent_before_what_it_answers() {
     let answer = story.sends(BOB, CAROL, Some(to_bob));
     story.sees(CAROL, answer);
     story.sees(CAROL, to_carol);
-    story.is_wrong("was not shown p0:0 before");
+    story.ends_wrong("was not shown p0:0 before");
 }
 
 #[test]
@@ -276,7 +276,7 @@ fn unless_a_replica_may_have_lacked_what_it_answers() {
     let answer = story.sends(BOB, CAROL, Some(to_bob));
     story.sees(CAROL, answer);
     story.sees(CAROL, to_carol);
-    story.is_well();
+    story.ends_well();
 }
 
 #[test]
@@ -310,7 +310,7 @@ fn a_history_has_everything_once_and_in_order() {
     let other = story.sends(ALICE, CAROL, None);
     story.sees(CAROL, other);
     story.history(&[other]);
-    story.is_wrong("not of those two");
+    story.ends_wrong("not of those two");
 }
 
 #[test]
@@ -320,9 +320,9 @@ fn who_was_deleted_does_not_come_back() {
     story.checker.judge_names("a", &names(&["alice", "bob~12ab", "CAROL"]));
     assert!(story.checker.violations().is_empty());
     let bob = story.accounts[1];
-    story.checker.on_deleted(bob);
+    story.checker.on_deleted(bob, 3, 3);
     story.checker.judge_names("a", &names(&["alice", "bob"]));
-    story.is_wrong("a lists bob");
+    story.ends_wrong("a lists bob");
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn one_account_is_given_to_one_person() {
     let mut stolen = credentials(ALICE);
     stolen.owner = BOB;
     story.checker.on_account(&stolen, 3);
-    story.is_wrong("both given the account");
+    story.ends_wrong("both given the account");
 }
 
 #[test]

@@ -4,6 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::Checker;
 
+/// A client waits so long for an answer, and some.
+const PATIENCE_MS: u32 = 60_000;
+
 /// An account, by a short number of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Account(u32);
@@ -98,9 +101,17 @@ impl Checker {
         account
     }
 
-    /// A replica has said that the account is deleted.
-    pub fn on_deleted(&mut self, account: Account) {
-        self.set_life(account, Life::Deleted);
+    /// It was answered that the account is deleted, on so many disks of so many (0 of 0: the client takes it from
+    /// what the next replica says). Where the only disk that had it was destroyed, or a disk that did not have
+    /// the account was taken for one that had forgotten it, nobody knows.
+    pub fn on_deleted(&mut self, account: Account, stored: u32, of: u32) {
+        let now = self.now_ms();
+        let doubtful = match (stored, of) {
+            (_, 0) => self.disks.is_any_away() || self.disks.was_any_away(now.saturating_sub(PATIENCE_MS)),
+            (1, _) => self.disks.is_any_away() || self.disks.destroyed_after(now),
+            _ => false,
+        };
+        self.set_life(account, if doubtful { Life::Doubtful } else { Life::Deleted });
     }
 
     /// The account may be deleted, or not.

@@ -49,6 +49,11 @@ impl Disks {
         self.gone.last().is_some_and(|gone| gone.back_ms.is_none())
     }
 
+    /// The same at any time since then.
+    pub(super) fn was_any_away(&self, since_ms: u32) -> bool {
+        self.gone.iter().any(|gone| gone.back_ms.is_none_or(|back| back >= since_ms))
+    }
+
     /// A disk was destroyed, and what was acknowledged then may have been on it alone.
     pub(super) fn destroyed_after(&self, told_ms: u32) -> bool {
         // Told a moment after it was answered.

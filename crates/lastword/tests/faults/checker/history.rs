@@ -50,7 +50,7 @@ impl Checker {
             }
         }
         let of_them = |from: &(u16, Account), to: &(u16, Account)| {
-            let sent = self.messages.from_to(from.0, to.0);
+            let sent = self.messages.written_by(from.0, to.0);
             let lacking = sent.filter(|(id, message)| {
                 let is = message.from_account == from.1 && message.to_account == Some(to.1);
                 is && matches!(message.fate, Fate::Acknowledged { .. })
@@ -62,7 +62,10 @@ impl Checker {
         for (from, to) in [(&one, &other), (&other, &one)] {
             let lacking = of_them(from, to);
             if let Some(first) = lacking.first() {
-                wrong.push(format!("lost: {between} lacks {} acknowledged messages, the first is {first}", lacking.len()));
+                wrong.push(format!(
+                    "lost: {between} lacks {} acknowledged messages, the first is {first}",
+                    lacking.len()
+                ));
             }
         }
         wrong.into_iter().for_each(|wrong| self.violated(wrong));

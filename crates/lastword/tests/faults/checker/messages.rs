@@ -79,7 +79,7 @@ impl Messages {
     }
 
     /// All from one person to another.
-    pub(super) fn from_to(&self, from: u16, to: u16) -> impl Iterator<Item = (Id, &Message)> {
+    pub(super) fn written_by(&self, from: u16, to: u16) -> impl Iterator<Item = (Id, &Message)> {
         let numbers = self.between.get(&(from, to)).into_iter().flatten();
         numbers.filter_map(move |&number| {
             let id = Id { from, number };
@@ -183,9 +183,10 @@ impl Checker {
                 "lost: {id}, sent at {sent:.3} s, {fate:?} at {told:.3} s, was never shown to p{to}"
             ));
         }
-        let only_disk = self.messages.all().filter(|(_, message)| {
-            message.shown_in == 0 && self.was_on_a_destroyed_disk_only(message)
-        });
+        let only_disk = self
+            .messages
+            .all()
+            .filter(|(_, message)| message.shown_in == 0 && self.was_on_a_destroyed_disk_only(message));
         self.excused.only_disk = only_disk.count() as u64;
     }
 

@@ -23,13 +23,12 @@ mod text;
 
 use std::time::Instant;
 
-pub use accounts::{Account, Credentials};
 use accounts::Accounts;
+pub use accounts::{Account, Credentials};
 use disks::Disks;
-pub use messages::Fate;
 use messages::Messages;
-pub use shown::Shown;
 use shown::Lives;
+pub use shown::Shown;
 pub use text::{Id, Text};
 
 /// The most violations that are kept: the first ones tell.
@@ -45,6 +44,8 @@ pub struct Checker {
     violations: Vec<String>,
     /// What was let pass, by the reasons that the head of this file gives.
     pub excused: Excused,
+    /// The end has come, and it was looked at what is missing.
+    pub was_judged: bool,
 }
 
 /// How often something was let pass.
@@ -71,6 +72,7 @@ impl Checker {
             disks: Disks::default(),
             violations: Vec::new(),
             excused: Excused::default(),
+            was_judged: false,
         }
     }
 
