@@ -169,7 +169,10 @@ impl Directory {
     /// Says anew what everybody is called who has claimed this name.
     fn rename(&mut self, folded: &str) {
         let owner = self.owner(folded);
-        for &id in self.names.get(folded).map(Vec::as_slice).unwrap_or_default() {
+        let Some(claimants) = self.names.get_mut(folded) else { return };
+        // In this order they are listed: alphabetical, and so the same on every replica.
+        claimants.sort_unstable_by_key(|&id| (owner != Some(id), id));
+        for &id in &*claimants {
             if let Some(account) = self.accounts.get_mut(&id) {
                 let name = &account.record.name;
                 let called = if owner == Some(id) { name.clone() } else { format!("{name}~{}", id.short()) };
@@ -297,4 +300,36 @@ impl Directory {
 /// A name without regard to case.
 pub(crate) fn fold(name: &str) -> Box<str> {
     name.to_ascii_lowercase().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use lastword_facts::ids::{Incarnation, Position, Seq, Stamp};
+    use lastword_facts::{Body, Key};
+
+    use super::*;
+
+    /// Claimed and confirmed by these accounts, in this order of arrival.
+    fn listed(arrival: &[u64]) -> Vec<String> {
+        let mut directory = Directory::default();
+        for &n in arrival {
+            let (author, key) = (AccountId(u128::from(n) << 120), Key(u128::from(n)));
+            let at = |seq| Position { incarnation: Incarnation(n), seq: Seq(seq) };
+            let claim = Claim { name: "alice".into(), password: String::new(), at_ms: 0 };
+            let fact = Fact::new(at(1), Vec::new(), Stamp(10 - n), author, key, Body::Claim(claim.clone()));
+            directory.claim(&fact, &claim);
+            let verdict = Verdict { claim: at(1), name: claim.name };
+            let fact = Fact::new(at(2), Vec::new(), Stamp(10), author, key, Body::Confirm(verdict.clone()));
+            directory.mark(&fact, &verdict, true);
+        }
+        directory.names_after(None).map(|(_, name)| name.to_string()).collect()
+    }
+
+    /// Found by real processes: the lists of two replicas had the names of a split in different orders.
+    #[test]
+    fn owners_of_one_name_are_listed_in_one_order_however_they_came() {
+        for arrival in [[1, 2, 3], [3, 2, 1], [2, 3, 1]] {
+            assert_eq!(listed(&arrival), ["alice", "alice~0100", "alice~0200"], "{arrival:?}");
+        }
+    }
 }

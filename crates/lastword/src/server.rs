@@ -37,6 +37,12 @@ pub(crate) struct Arguments {
     /// Views that are so many facts behind are made while the server runs.
     #[arg(long, value_name = "N", hide = true)]
     views_behind_max: Option<u64>,
+    /// Dial a replica there instead of at its address in --group: for tests that put something in between.
+    #[arg(long, value_name = "NAME=HOST:PORT", hide = true, value_parser = way_round)]
+    via: Vec<(String, Address)>,
+    /// The wall clock is so many milliseconds ahead of the machine's: for tests.
+    #[arg(long, value_name = "N", hide = true, default_value_t = 0, allow_negative_numbers = true)]
+    clock_offset_ms: i64,
     #[command(flatten)]
     tls: Tls,
     #[command(flatten)]
@@ -105,6 +111,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let listen = Address { host: arguments.host.clone(), port: arguments.port };
     let data = arguments.data.clone().unwrap_or_else(|| default_data(&listen));
     let mut options = Options::new(listen, data);
+    options.via.clone_from(&arguments.via);
+    options.clock_offset_ms = arguments.clock_offset_ms;
     if options.listen.host.contains(':') && options.listen.host.parse::<std::net::Ipv6Addr>().is_err() {
         bail!(
             "`{}` is not a host: give HOST and PORT as two words, as in `lastword server 127.0.0.1 65433`",
@@ -140,6 +148,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     served.map(|()| ExitCode::SUCCESS)
+}
+
+/// `NAME=HOST:PORT`
+fn way_round(text: &str) -> Result<(String, Address), String> {
+    let (name, address) = text.split_once('=').ok_or_else(|| format!("`{text}` is not NAME=HOST:PORT"))?;
+    Ok((name.to_owned(), address.parse()?))
 }
 
 /// Where a server's data is kept if nothing is said: several in one folder keep out of each other's way.

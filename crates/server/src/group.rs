@@ -1,5 +1,6 @@
 //! The group: who belongs to it, and which of them this replica is.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -66,6 +67,8 @@ pub struct Group {
     pub key: ClusterKey,
     /// A hash of the list: replicas with different lists don't mix.
     pub hash: u64,
+    /// Where replicas are dialled, if not at their addresses in the list.
+    pub via: BTreeMap<ReplicaId, Address>,
 }
 
 impl Group {
@@ -97,7 +100,18 @@ impl Group {
             (None, Some(remote)) if members.len() > 1 => return Err(ServerError::KeyNeeded(remote.clone())),
             (None, _) => ClusterKey::of_local_group(&list),
         };
-        Ok(Self { members, own: ReplicaId(place as u8), key, hash: u64::from_be_bytes(first) })
+        let mut via = BTreeMap::new();
+        for (name, address) in &options.via {
+            let peer = (0..members.len()).map(|place| ReplicaId(place as u8)).find(|peer| peer.name() == *name);
+            let Some(peer) = peer else { return wrong(format!("no replica of it is called `{name}`")) };
+            via.insert(peer, address.clone());
+        }
+        Ok(Self { members, own: ReplicaId(place as u8), key, hash: u64::from_be_bytes(first), via })
+    }
+
+    /// Where this replica dials another one.
+    pub fn dialled_at(&self, peer: ReplicaId) -> &Address {
+        self.via.get(&peer).unwrap_or(&self.members[usize::from(peer.0)])
     }
 
     /// The letter of this replica.
@@ -143,6 +157,17 @@ mod tests {
         assert!(text("127.0.0.1:1", &["127.0.0.1:2"]).contains("does not name this server, 127.0.0.1:1"));
         assert!(text("127.0.0.1:1", &["127.0.0.1:1", "127.0.0.1:1"]).contains("twice"));
         assert_eq!(Group::new(&options("127.0.0.1:2", &["127.0.0.1:1", "127.0.0.1:2"])).unwrap().own, ReplicaId(1));
+    }
+
+    #[test]
+    fn a_replica_can_be_dialled_by_a_way_round() {
+        let mut options = options("127.0.0.1:2", &["127.0.0.1:1", "127.0.0.1:2"]);
+        options.via = vec![("a".into(), address("127.0.0.1:9"))];
+        let group = Group::new(&options).unwrap();
+        assert_eq!(*group.dialled_at(ReplicaId(0)), address("127.0.0.1:9"));
+        assert_eq!(*group.dialled_at(ReplicaId(1)), address("127.0.0.1:2"));
+        options.via = vec![("c".into(), address("127.0.0.1:9"))];
+        assert!(Group::new(&options).unwrap_err().to_string().contains("no replica of it is called `c`"));
     }
 
     #[test]

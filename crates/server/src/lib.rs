@@ -72,6 +72,11 @@ pub struct Options {
     /// Views that are so many facts behind the log at the start are made while the server takes part already, and
     /// lets people in when they are there; fewer are waited for.
     pub views_behind_max: u64,
+    /// Replicas that are dialled at another address than the one in `group`, by their names: for tests that put
+    /// something in between.
+    pub via: Vec<(String, Address)>,
+    /// The wall clock is so many milliseconds ahead of the machine's: for tests.
+    pub clock_offset_ms: i64,
 }
 
 impl Options {
@@ -89,6 +94,8 @@ impl Options {
             free_bytes_min: 64 * 1024 * 1024,
             // A second or two.
             views_behind_max: 200_000,
+            via: Vec::new(),
+            clock_offset_ms: 0,
         }
     }
 }
@@ -108,7 +115,8 @@ pub async fn run(
     let (mut ready, mut options) = (Some(ready), options);
     tokio::pin!(shutdown);
     loop {
-        let opened = engine::start::open(&options.data, &group, settings.clone(), options.views_behind_max)?;
+        let clock = engine::start::Clock::start_shifted(options.clock_offset_ms);
+        let opened = engine::start::open(&options.data, &group, settings.clone(), options.views_behind_max, clock)?;
         let listener = listen::bind(&options.listen).await?;
         let address =
             listener.local_addr().map_err(|source| ServerError::Listen { address: options.listen.clone(), source })?;

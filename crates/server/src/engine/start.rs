@@ -46,18 +46,25 @@ pub struct Opened {
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     start: Instant,
+    wall_offset_ms: i64,
 }
 
 impl Clock {
     /// Begins now.
     pub fn start() -> Self {
-        Self { start: Instant::now() }
+        Self::start_shifted(0)
+    }
+
+    /// Begins now, with a wall clock that is so much ahead of the machine's: for tests, which can't turn that one.
+    pub fn start_shifted(wall_offset_ms: i64) -> Self {
+        Self { start: Instant::now(), wall_offset_ms }
     }
 
     /// The time on both clocks.
     pub fn now(&self) -> Now {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { mono: Mono(self.start.elapsed()), wall_us: wall.as_micros() as u64 }
+        let wall_us = (wall.as_micros() as u64).saturating_add_signed(self.wall_offset_ms.saturating_mul(1000));
+        Now { mono: Mono(self.start.elapsed()), wall_us }
     }
 
     /// How long it is until a moment; none if it has come.
@@ -71,11 +78,16 @@ impl Clock {
 ///
 /// # Errors
 /// It is in use, damaged, or of a newer version.
-pub fn open(data: &Path, group: &Group, settings: Settings, views_behind_max: u64) -> Result<Opened, ServerError> {
+pub fn open(
+    data: &Path,
+    group: &Group,
+    settings: Settings,
+    views_behind_max: u64,
+    clock: Clock,
+) -> Result<Opened, ServerError> {
     let dir = DataDir::open(data)?;
     let log = Log::open(&dir)?;
     let reader = LogReader::open(&dir)?;
-    let clock = Clock::start();
     let now = clock.now();
     let (mut views, mut snapshot) = open_views(&dir, &log, now, &settings)?;
     snapshot.alone = log.alone();

@@ -59,7 +59,7 @@ async fn keep_dialling(engine: Engine, group: Group, peer: ReplicaId) {
 }
 
 async fn dial(group: &Group, peer: ReplicaId) -> Result<(TcpStream, noise::Transport), HandshakeError> {
-    let address = &group.members[usize::from(peer.0)];
+    let address = group.dialled_at(peer);
     let connected = tokio::time::timeout(PATIENCE, TcpStream::connect((address.host.as_str(), address.port)));
     let mut stream = connected.await.map_err(|_| HandshakeError::Late)?.map_err(HandshakeError::Unreachable)?;
     let _ = stream.set_nodelay(true);

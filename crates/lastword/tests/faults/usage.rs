@@ -1,0 +1,100 @@
+//! Memory and open files of the replicas over a run: they must not grow with it.
+
+use std::time::{Duration, Instant};
+
+use crate::group::{Group, NAMES, REPLICAS};
+
+/// A process that has just started does not show yet what it will hold.
+const SETTLED: Duration = Duration::from_secs(5);
+/// Memory may grow over a run by a quarter of what it was in its first third, and so many mebibytes: caches
+/// fill up (500,000 keys, SQLite's pages), and the allocator keeps pages. What grows with each message, of which
+/// there are hundreds a second, is far more in an hour.
+const MEMORY_MIB: f64 = 64.0;
+/// Open files may be so many more: clients come and go.
+const FILES: usize = 100;
+/// Runs shorter than this say nothing about growth.
+const LONG: Duration = Duration::from_secs(15 * 60);
+
+/// A look at one replica.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// When.
+    pub at: Duration,
+    /// Which replica.
+    pub replica: usize,
+    /// Mebibytes of memory.
+    pub memory_mib: f64,
+    /// Open files.
+    pub files: usize,
+}
+
+/// All looks.
+pub struct Usage {
+    began: Instant,
+    started: [(u32, Duration); REPLICAS],
+    looks: Vec<Look>,
+}
+
+impl Usage {
+    /// Begins now.
+    pub fn new() -> Self {
+        Self { began: Instant::now(), started: Default::default(), looks: Vec::new() }
+    }
+
+    /// Looks at all that run.
+    pub fn look(&mut self, group: &Group) {
+        let at = self.began.elapsed();
+        for replica in 0..REPLICAS {
+            let Some(pid) = group.replica(replica).pid() else { continue };
+            if self.started[replica].0 != pid {
+                self.started[replica] = (pid, at);
+            }
+            if at.saturating_sub(self.started[replica].1) < SETTLED {
+                continue;
+            }
+            if let Some((memory_mib, files)) = of(pid) {
+                self.looks.push(Look { at, replica, memory_mib, files });
+            }
+        }
+    }
+
+    /// The most of a replica in one third of the run: 0, 1 or 2.
+    pub fn most(&self, replica: usize, third: u32) -> Option<(f64, usize)> {
+        let whole = self.looks.last()?.at;
+        let (from, to) = (whole * third / 3, whole * (third + 1) / 3);
+        let looks = self.looks.iter().filter(|look| look.replica == replica && look.at >= from && look.at <= to);
+        looks.map(|look| (look.memory_mib, look.files)).reduce(|one, other| (one.0.max(other.0), one.1.max(other.1)))
+    }
+
+    /// What grew.
+    pub fn judge(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        if self.looks.last().is_none_or(|look| look.at < LONG) {
+            return wrong;
+        }
+        for (replica, name) in NAMES.iter().enumerate() {
+            let (Some(first), Some(last)) = (self.most(replica, 0), self.most(replica, 2)) else { continue };
+            if last.0 > first.0 * 1.25 + MEMORY_MIB {
+                wrong.push(format!(
+                    "{name} had at most {:.0} MiB in the first third, and {:.0} in the last",
+                    first.0, last.0
+                ));
+            }
+            if last.1 > first.1 + FILES {
+                wrong.push(format!(
+                    "{name} had at most {} open files in the first third, and {} in the last",
+                    first.1, last.1
+                ));
+            }
+        }
+        wrong
+    }
+}
+
+fn of(pid: u32) -> Option<(f64, usize)> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: f64 = resident.trim().strip_suffix(" kB")?.parse().ok()?;
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count();
+    Some((kib / 1024.0, files))
+}
