@@ -42,9 +42,13 @@ use lastword_core::Settings;
 pub use cluster_key::ClusterKey;
 pub use error::ServerError;
 pub use front::convert as wire;
+#[doc(hidden)]
+pub use front::cutting;
 pub use group::{Address, Group};
 pub use limits::Limits;
 pub use passwords::hash_password;
+#[doc(hidden)]
+pub use peers::framing;
 pub use tls::Certificates;
 
 /// What a server is told at its start.
