@@ -24,6 +24,7 @@ pub mod group;
 mod limits;
 mod listen;
 pub mod offline;
+pub mod original;
 mod passwords;
 mod peers;
 mod reports;
