@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use lastword_server::hash_password;
 use lastword_server::offline::Offline;
-use lastword_server::original::{self, UserInfo};
+use lastword_server::original::{self, User, UserInfo};
 
 use crate::chat::announce;
 
@@ -84,28 +84,29 @@ fn in_file(file: &Path) -> String {
 
 /// Hashes all passwords, on all cores; what is a hash already stays as it is.
 fn hash_all(users: &UserInfo) -> anyhow::Result<Vec<String>> {
-    let passwords: Vec<&str> = users.values().map(|user| user.password.as_str()).collect();
+    let users: Vec<&User> = users.values().collect();
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let done = AtomicUsize::new(0);
-    let hash = |password: &&str| -> anyhow::Result<String> {
-        let hashed = if password.starts_with("$argon2id$") {
-            (*password).to_owned()
-        } else {
-            hash_password(password).map_err(|error| anyhow::anyhow!("a password can't be hashed: {error}"))?
+    let hash = |user: &&User| -> anyhow::Result<String> {
+        let hashed = match user.hash() {
+            Some(hash) => hash.to_owned(),
+            None => {
+                hash_password(&user.password).map_err(|error| anyhow::anyhow!("a password can't be hashed: {error}"))?
+            }
         };
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
         if done.is_multiple_of(PROGRESS_EVERY) {
-            announce(&format!("{done} of {} passwords hashed", passwords.len()));
+            announce(&format!("{done} of {} passwords hashed", users.len()));
         }
         Ok(hashed)
     };
-    let share = passwords.len().div_ceil(workers).max(1);
+    let share = users.len().div_ceil(workers).max(1);
     std::thread::scope(|scope| {
-        let workers: Vec<_> = passwords
+        let workers: Vec<_> = users
             .chunks(share)
             .map(|share| scope.spawn(move || share.iter().map(hash).collect::<anyhow::Result<Vec<_>>>()))
             .collect();
-        let mut hashes = Vec::with_capacity(passwords.len());
+        let mut hashes = Vec::with_capacity(users.len());
         for worker in workers {
             match worker.join() {
                 Ok(share) => hashes.extend(share?),

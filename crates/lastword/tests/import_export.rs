@@ -115,6 +115,7 @@ fn files_that_are_not_right() {
         (r#"{"user1":{}}"#, "[]".to_owned(), "password"),
         (r#"{"user 1":{"password":"pwd1"}}"#, "[]".to_owned(), "\"user 1\""),
         (r#"{"user":{"password":"a"},"USER":{"password":"b"}}"#, "[]".to_owned(), "\"user\""),
+        (r#"{"user1":{"password":"$argon2id$pwd1"}}"#, "[]".to_owned(), "\"user1\""),
         (USERS, "{}".to_owned(), "p.json"),
         (USERS, message(r#""sender":"user1","receiver":"user9","timestamp":1,"message":"x""#), "entry 2"),
         (USERS, message(r#""sender":"user9","receiver":"user1","timestamp":1,"message":"x""#), "\"user9\""),

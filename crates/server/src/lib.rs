@@ -47,7 +47,7 @@ pub use front::convert as wire;
 pub use front::cutting;
 pub use group::{Address, Group};
 pub use limits::Limits;
-pub use passwords::hash_password;
+pub use passwords::{hash_password, is_usable_hash};
 #[doc(hidden)]
 pub use peers::framing;
 pub use tls::Certificates;

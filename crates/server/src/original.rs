@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lastword_facts::{Name, limits};
 use serde::{Deserialize, Serialize};
 
-use crate::offline;
+use crate::{is_usable_hash, offline};
 
 /// `{"user1": {"password": "pwd1"}}`
 pub type UserInfo = BTreeMap<String, User>;
@@ -19,6 +19,13 @@ const SECONDS_END: f64 = 253_402_300_800.0;
 pub struct User {
     /// In the original the password itself; in an export its argon2 hash.
     pub password: String,
+}
+
+impl User {
+    /// The hash, if that is what stands in the place of the password.
+    pub fn hash(&self) -> Option<&str> {
+        self.password.starts_with("$argon2id$").then_some(&self.password)
+    }
 }
 
 /// One of `[{"sender": …, "receiver": …, "timestamp": …, "message": …}]`.
@@ -72,6 +79,9 @@ pub fn read_users(text: &str) -> Result<UserInfo, WrongFile> {
         }
         if user.password.len() > limits::PASSWORD_BYTES {
             return wrong(": the password has more than 1,024 bytes");
+        }
+        if user.hash().is_some_and(|hash| !is_usable_hash(hash)) {
+            return wrong(": what stands for the password begins as an argon2id hash does, and can't be used as one");
         }
         if !folded.insert(name.to_ascii_lowercase()) {
             return wrong(": another entry differs in case only");
