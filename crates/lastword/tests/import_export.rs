@@ -109,6 +109,8 @@ fn files_that_are_not_right() {
     let message = |fields: &str| {
         format!("[{{\"sender\":\"user1\",\"receiver\":\"user2\",\"timestamp\":1,\"message\":\"x\"}},{{{fields}}}]")
     };
+    // It fits as it is, and not into a line that hands it over.
+    let long = "\\u0001".repeat(16 * 1024);
     let cases = [
         ("{", "[]".to_owned(), "u.json"),
         ("[]", "[]".to_owned(), "u.json"),
@@ -122,6 +124,7 @@ fn files_that_are_not_right() {
         (USERS, message(r#""sender":"user1","receiver":"user2","timestamp":-5,"message":"x""#), "entry 2"),
         (USERS, message(r#""sender":"user1","receiver":"user2","timestamp":"x","message":"x""#), "p.json"),
         (USERS, message(r#""sender":"user1","receiver":"user2","timestamp":1,"message":"""#), "entry 2"),
+        (USERS, message(&format!(r#""sender":"user1","receiver":"user2","message":"{long}""#)), "as JSON"),
     ];
     for (users_text, pending_text, expected) in cases {
         std::fs::write(&users, users_text).unwrap();

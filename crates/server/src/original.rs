@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lastword_facts::{Name, limits};
 use serde::{Deserialize, Serialize};
 
-use crate::{is_usable_hash, offline};
+use crate::{is_usable_hash, offline, wire};
 
 /// `{"user1": {"password": "pwd1"}}`
 pub type UserInfo = BTreeMap<String, User>;
@@ -126,6 +126,9 @@ impl Pending {
         }
         if self.message.len() > limits::TEXT_BYTES {
             return Err("the message has more than 16,384 bytes".to_owned());
+        }
+        if !wire::fits_a_line(&self.message) {
+            return Err("the message is too long when it is written as JSON".to_owned());
         }
         match self.timestamp.filter(|timestamp| !(0.0..SECONDS_END).contains(timestamp)) {
             Some(timestamp) => Err(format!("the timestamp {timestamp} is no number of seconds since 1970")),
