@@ -45,6 +45,8 @@ pub use error::ServerError;
 pub use front::convert as wire;
 #[doc(hidden)]
 pub use front::cutting;
+#[doc(hidden)]
+pub use front::lines::refusal_line;
 pub use group::{Address, Group};
 pub use limits::Limits;
 pub use passwords::{hash_password, is_usable_hash};

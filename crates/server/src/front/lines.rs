@@ -340,7 +340,7 @@ async fn until(moment: Option<std::time::Instant>) {
 }
 
 /// A refusal, as a line.
-pub(crate) fn refusal_line(id: Option<RequestId>, mut refusal: Refusal) -> Vec<u8> {
+pub fn refusal_line(id: Option<RequestId>, mut refusal: Refusal) -> Vec<u8> {
     if refusal.text.len() > REFUSAL_BYTES {
         refusal.text.truncate(refusal.text.floor_char_boundary(REFUSAL_BYTES));
         refusal.text.push('…');
