@@ -36,6 +36,8 @@
 mod ask;
 mod client;
 mod connection;
+#[doc(hidden)]
+pub mod cutting;
 mod driver;
 mod error;
 mod event;

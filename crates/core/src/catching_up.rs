@@ -143,7 +143,8 @@ impl Core {
     /// A peer asks for facts. What is on its way to this disk, or too much at once, gets an empty answer.
     pub(crate) fn on_pull(&mut self, peer: ReplicaId, id: LinkId, pull: Pull) {
         let durable = self.ledger.durable.seq(pull.from.incarnation);
-        if self.is_missing(pull.from) {
+        // Facts are numbered from 1: a disk that is asked for what can't be would take it for lost.
+        if pull.from.seq == Seq::NONE || self.is_missing(pull.from) {
             return self.send(peer, id, PeerMessage::Missing(pull.from));
         }
         let Some(link) = self.peers.link(peer, id) else { return };

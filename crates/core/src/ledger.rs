@@ -99,7 +99,8 @@ impl Ledger {
     pub(crate) fn make(&mut self, now: Now, author: AccountId, key: Option<Key>, body: Body) -> Arc<Fact> {
         // A clock of the year 80,000 must not make own facts impossible.
         let clock = Stamp(now.wall_us.min(Stamp::MAX.0 / 2));
-        self.stamp = Stamp(self.stamp.max(clock).0 + 1);
+        // With somebody at the bound nothing can come after it: own facts must not be ignored for that.
+        self.stamp = Stamp(self.stamp.max(clock).0 + 1).min(Stamp::MAX);
         if planted(Bug::CapsStamps) {
             self.stamp = self.stamp.min(Stamp(clock.0 + 60_000_000));
         }

@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 use lastword_server::offline::Offline;
+use lastword_server::original::{Pending, User, UserInfo};
 use serde::Serialize;
 
 use crate::chat::announce;
-use crate::original::{Pending, User, UserInfo};
 
 /// Arguments of `lastword export`.
 #[derive(Args)]

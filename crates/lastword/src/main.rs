@@ -8,7 +8,6 @@ mod import;
 mod key;
 mod limits;
 mod local;
-mod original;
 mod server;
 mod status;
 mod tls;

@@ -109,18 +109,22 @@ fn files_that_are_not_right() {
     let message = |fields: &str| {
         format!("[{{\"sender\":\"user1\",\"receiver\":\"user2\",\"timestamp\":1,\"message\":\"x\"}},{{{fields}}}]")
     };
+    // It fits as it is, and not into a line that hands it over.
+    let long = "\\u0001".repeat(16 * 1024);
     let cases = [
         ("{", "[]".to_owned(), "u.json"),
         ("[]", "[]".to_owned(), "u.json"),
         (r#"{"user1":{}}"#, "[]".to_owned(), "password"),
         (r#"{"user 1":{"password":"pwd1"}}"#, "[]".to_owned(), "\"user 1\""),
         (r#"{"user":{"password":"a"},"USER":{"password":"b"}}"#, "[]".to_owned(), "\"user\""),
+        (r#"{"user1":{"password":"$argon2id$pwd1"}}"#, "[]".to_owned(), "\"user1\""),
         (USERS, "{}".to_owned(), "p.json"),
         (USERS, message(r#""sender":"user1","receiver":"user9","timestamp":1,"message":"x""#), "entry 2"),
         (USERS, message(r#""sender":"user9","receiver":"user1","timestamp":1,"message":"x""#), "\"user9\""),
         (USERS, message(r#""sender":"user1","receiver":"user2","timestamp":-5,"message":"x""#), "entry 2"),
         (USERS, message(r#""sender":"user1","receiver":"user2","timestamp":"x","message":"x""#), "p.json"),
         (USERS, message(r#""sender":"user1","receiver":"user2","timestamp":1,"message":"""#), "entry 2"),
+        (USERS, message(&format!(r#""sender":"user1","receiver":"user2","message":"{long}""#)), "as JSON"),
     ];
     for (users_text, pending_text, expected) in cases {
         std::fs::write(&users, users_text).unwrap();

@@ -24,6 +24,7 @@ pub mod group;
 mod limits;
 mod listen;
 pub mod offline;
+pub mod original;
 mod passwords;
 mod peers;
 mod reports;
@@ -42,9 +43,15 @@ use lastword_core::Settings;
 pub use cluster_key::ClusterKey;
 pub use error::ServerError;
 pub use front::convert as wire;
+#[doc(hidden)]
+pub use front::cutting;
+#[doc(hidden)]
+pub use front::lines::refusal_line;
 pub use group::{Address, Group};
 pub use limits::Limits;
-pub use passwords::hash_password;
+pub use passwords::{hash_password, is_usable_hash};
+#[doc(hidden)]
+pub use peers::framing;
 pub use tls::Certificates;
 
 /// What a server is told at its start.

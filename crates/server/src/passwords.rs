@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Argon2, Params};
 use lastword_core::Input;
 use lastword_core::io::{Busy, JobId, Password};
+use lastword_facts::limits;
 use lastword_facts::token::SessionToken;
 use tokio::sync::Semaphore;
 
@@ -15,6 +16,22 @@ use crate::engine::{Engine, ToCore};
 
 /// Hashes that may wait for their turn; more are refused at once.
 const WAITING: usize = 256;
+
+/// What checking a password may take at most, in KiB of memory and in passes over it: a hash says itself what it
+/// takes, and it may have come from anywhere.
+const COST_MOST: (u32, u32) = (256 * 1024, 16);
+
+/// Whether a text is a hash that passwords can be checked against here.
+pub fn is_usable_hash(text: &str) -> bool {
+    text.len() <= limits::PASSWORD_HASH_BYTES && usable(text).is_some()
+}
+
+fn usable(text: &str) -> Option<PasswordHash> {
+    let hash = PasswordHash::new(text).ok()?;
+    let params = Params::try_from(&hash).ok()?;
+    let whole = hash.salt.is_some() && hash.hash.is_some();
+    (whole && params.m_cost() <= COST_MOST.0 && params.t_cost() <= COST_MOST.1).then_some(hash)
+}
 
 /// Hashes a password with argon2id and the parameters that OWASP recommends (19 MiB, two passes, one
 /// lane), as a PHC string.
@@ -62,8 +79,7 @@ impl Passwords {
         let refused = Input::Checked(job, Err(Busy), no_token());
         self.run(engine, refused, move || {
             let fits = |hash: &str| {
-                PasswordHash::new(hash)
-                    .is_ok_and(|hash| Argon2::default().verify_password(password.0.as_bytes(), &hash).is_ok())
+                usable(hash).is_some_and(|hash| Argon2::default().verify_password(password.0.as_bytes(), &hash).is_ok())
             };
             if hashes.is_empty() {
                 fits(&dummy);
@@ -100,4 +116,20 @@ pub(crate) fn draw_token() -> Option<SessionToken> {
 /// Stands where no session is opened.
 fn no_token() -> SessionToken {
     SessionToken([0; 32])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_that_asks_for_too_much_is_not_used() {
+        assert!(is_usable_hash(&hash_password("secret").unwrap()));
+        let hash = |costs: &str| format!("$argon2id$v=19${costs}$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA");
+        assert!(is_usable_hash(&hash("m=65536,t=3,p=4")));
+        for unusable in [&hash("m=4194304,t=1,p=1"), &hash("m=8,t=1000000,p=1"), "$argon2id$", "$argon2id$x", "secret"]
+        {
+            assert!(!is_usable_hash(unusable), "{unusable}");
+        }
+    }
 }

@@ -20,6 +20,9 @@ const PATTERN_SIZE: usize = 256 * 1024;
 const NAMES: (u32, u32) = (100, 1000);
 const MESSAGES: (u32, u32) = (50, 500);
 
+/// The longest text within a line, in bytes as it is escaped there: the rest is for all else that the line says.
+const ESCAPED_BYTES: usize = LINE_BYTES - 2048;
+
 /// What a replica needs to know to speak the protocol.
 #[derive(Debug, Clone)]
 pub struct Wire {
@@ -81,8 +84,7 @@ pub fn request(op: Op, seen_key: &SeenKey) -> Result<CoreRequest, Refusal> {
             CoreRequest::List { pattern: compile(&pattern)?, limit: within(limit, NAMES), after }
         }
         Op::Send { to, text, key } => {
-            // A text that grows beyond a line when it is escaped could not be handed over in one.
-            if escaped_len(&text) + 2048 > LINE_BYTES {
+            if !fits_a_line(&text) {
                 return Err(Refusal::new(Code::TooLong, "This text is too long when it is written as JSON."));
             }
             let to = match to {
@@ -203,15 +205,34 @@ impl SerializeLine for Event {
     }
 }
 
-/// How long a text is within a JSON string, in bytes.
-fn escaped_len(text: &str) -> usize {
-    text.bytes()
-        .map(|byte| match byte {
-            b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
-            0..0x20 => 6,
-            _ => 1,
-        })
-        .sum()
+/// Whether a text can be handed over in one line: it may grow beyond that when it is escaped.
+pub fn fits_a_line(text: &str) -> bool {
+    text.bytes().map(escaped_len).sum::<usize>() <= ESCAPED_BYTES
+}
+
+/// How long a byte of a text is within a JSON string, in bytes.
+fn escaped_len(byte: u8) -> usize {
+    match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        0..0x20 => 6,
+        _ => 1,
+    }
+}
+
+/// A text as it is handed over. One that does not fit can't have come from a client: its beginning is handed over,
+/// for a line that is too long ends the connection, and the next one, and no other message would ever arrive.
+fn fitting(mut text: String) -> String {
+    if !fits_a_line(&text) {
+        let mut room = ESCAPED_BYTES - '…'.len_utf8();
+        let reach = text.bytes().take_while(|&byte| {
+            let fits = escaped_len(byte) <= room;
+            room = room.saturating_sub(escaped_len(byte));
+            fits
+        });
+        text.truncate(text.floor_char_boundary(reach.count()));
+        text.push('…');
+    }
+    text
 }
 
 fn done(answer: io::Answer, shape: Shape, wire: &Wire) -> Done {
@@ -267,7 +288,7 @@ fn done(answer: io::Answer, shape: Shape, wire: &Wire) -> Done {
                     message: uuid(view.message.key),
                     to: view.to.to_string(),
                     at: view.message.at_ms,
-                    text: view.message.text,
+                    text: fitting(view.message.text),
                 })
                 .collect(),
             more,
@@ -291,7 +312,7 @@ fn message(view: io::MessageView, index: LogIndex, wire: &Wire) -> answer::Messa
         at: message.at_ms,
         pos: Pos { order: message.order, index }.to_string(),
         seen: wire.seen_key.seal(seen),
-        text: message.text,
+        text: fitting(message.text),
     }
 }
 
@@ -352,4 +373,22 @@ fn refusal(refused: &io::Refusal) -> Refusal {
         io::Refusal::Unavailable(_) => Code::Unavailable,
     };
     Refusal::new(code, refused.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_does_not_fit_a_line_is_cut() {
+        let whole = "ü\u{1}\n".repeat(100);
+        assert_eq!(fitting(whole.clone()), whole);
+        for letter in ["\u{1}", "\n", "😀", "x"] {
+            let cut = fitting(letter.repeat(LINE_BYTES));
+            assert!(fits_a_line(&cut), "{letter:?}");
+            let kept = cut.strip_suffix('…').unwrap();
+            assert!(kept.chars().all(|kept| letter.starts_with(kept)), "{letter:?}");
+            assert!(!fits_a_line(&(cut + letter + letter)), "no more was cut off than had to be");
+        }
+    }
 }

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use super::admission::{Admission, Admitted, Turn};
 use super::convert;
+use super::cutting::{Cut, cut};
 use crate::engine::ToCore;
 use crate::engine::outbox::{self, Outbox, ToClient};
 use crate::limits::Address;
@@ -160,16 +161,18 @@ impl Connection<'_> {
         let mut go = Go::On;
         let line_bytes = self.shared.limits.line_bytes;
         let now = std::time::Instant::now();
-        while self.may_take()
-            && let Some(length) = self.read[taken..].iter().position(|&byte| byte == b'\n')
-        {
+        while self.may_take() {
+            let length = match cut(&self.read[taken..], line_bytes) {
+                Cut::Line(length) => length,
+                Cut::Part => break,
+                Cut::TooLong => {
+                    go = self.too_long();
+                    break;
+                }
+            };
             let line = taken..taken + length;
             taken += length + 1;
             self.said_something = true;
-            if length > line_bytes {
-                go = self.too_long();
-                break;
-            }
             if self.read[line.clone()].trim_ascii().is_empty() {
                 continue;
             }
@@ -202,9 +205,6 @@ impl Connection<'_> {
         self.read.drain(..taken);
         if self.read.is_empty() {
             self.read = Vec::new();
-        }
-        if go == Go::On && self.read.len() > line_bytes && !self.read[..line_bytes].contains(&b'\n') {
-            go = self.too_long();
         }
         if !requests.is_empty() {
             self.shared.engine.give(ToCore::Requests(self.id, requests)).await;
@@ -340,7 +340,7 @@ async fn until(moment: Option<std::time::Instant>) {
 }
 
 /// A refusal, as a line.
-pub(crate) fn refusal_line(id: Option<RequestId>, mut refusal: Refusal) -> Vec<u8> {
+pub fn refusal_line(id: Option<RequestId>, mut refusal: Refusal) -> Vec<u8> {
     if refusal.text.len() > REFUSAL_BYTES {
         refusal.text.truncate(refusal.text.floor_char_boundary(REFUSAL_BYTES));
         refusal.text.push('…');

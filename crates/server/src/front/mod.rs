@@ -2,6 +2,7 @@
 
 mod admission;
 pub mod convert;
+pub mod cutting;
 mod head;
 pub(crate) mod http;
 pub(crate) mod lines;

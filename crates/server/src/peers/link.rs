@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use lastword_core::Input;
 use lastword_core::io::{LinkId, ReplicaId};
-use lastword_core::peer_message::MESSAGE_BYTES;
-use lastword_core::{Input, PeerMessage};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Mutex;
 
+use super::framing::{FrameError, take_messages, write_message};
 use super::noise::Transport;
 use crate::engine::outbox::{self, LinkOutbox};
 use crate::engine::{Engine, ToCore};
@@ -25,10 +25,8 @@ enum LinkError {
     Broken(#[from] std::io::Error),
     #[error("what came can't be decrypted: {0}")]
     Noise(#[from] snow::Error),
-    #[error("what came is no message between replicas: {0}")]
-    Nonsense(#[from] lastword_core::peer_message::DecodeError),
-    #[error("a message of {0} bytes came, and {MESSAGE_BYTES} are the most")]
-    TooLong(usize),
+    #[error(transparent)]
+    Frame(#[from] FrameError),
 }
 
 /// What has come before the link runs.
@@ -96,23 +94,6 @@ async fn read_messages(
     }
 }
 
-/// Takes the whole messages off the front of the decrypted stream.
-fn take_messages(plain: &mut Vec<u8>) -> Result<Vec<PeerMessage>, LinkError> {
-    let mut messages = Vec::new();
-    let mut taken = 0;
-    while let Some((length, rest)) = plain[taken..].split_first_chunk::<4>() {
-        let length = u32::from_be_bytes(*length) as usize;
-        if length > MESSAGE_BYTES {
-            return Err(LinkError::TooLong(length));
-        }
-        let Some(message) = rest.get(..length) else { break };
-        messages.push(PeerMessage::decode(message)?);
-        taken += 4 + length;
-    }
-    plain.drain(..taken);
-    Ok(messages)
-}
-
 async fn write_messages(
     outbox: &LinkOutbox,
     mut stream: OwnedWriteHalf,
@@ -123,11 +104,7 @@ async fn write_messages(
         outbox.filled().await;
         let taken = outbox.take();
         for message in taken.items {
-            let from = plain.len();
-            plain.extend([0; 4]);
-            message.encode(&mut plain);
-            let length = (plain.len() - from - 4) as u32;
-            plain[from..from + 4].copy_from_slice(&length.to_be_bytes());
+            write_message(&mut plain, &message);
         }
         transport.lock().await.seal(&plain, &mut sealed)?;
         stream.write_all(&sealed).await?;

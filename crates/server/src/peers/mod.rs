@@ -1,5 +1,6 @@
 //! The links to the other replicas: one a pair; the one later in the list dials.
 
+pub mod framing;
 mod link;
 mod noise;
 
