@@ -14,6 +14,7 @@
 //! * `front`: the client protocols. They know [`engine::Engine`] and nothing of replication.
 //! * `peers`: the links to the other replicas.
 //! * [`engine`]: the core's task and the threads of the disks.
+//! * `metrics`: what an operator asks about all of them.
 
 pub mod cluster_key;
 pub mod engine;
@@ -21,6 +22,7 @@ mod error;
 mod front;
 pub mod group;
 mod listen;
+mod metrics;
 pub mod offline;
 mod passwords;
 mod peers;
@@ -29,6 +31,7 @@ mod reports;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use lastword_core::Settings;
 
@@ -86,6 +89,7 @@ pub async fn run(
 ) -> Result<(), ServerError> {
     let group = Group::new(&options)?;
     let (mut ready, mut options) = (Some(ready), options);
+    let metrics = Arc::new(metrics::Metrics::new(&options));
     tokio::pin!(shutdown);
     loop {
         let opened = engine::start::open(&options.data, &group, Settings::default(), options.views_behind_max)?;
@@ -94,7 +98,7 @@ pub async fn run(
             listener.local_addr().map_err(|source| ServerError::Listen { address: options.listen.clone(), source })?;
         // Where any port would do, it is to be the same one the next time.
         options.listen.port = address.port();
-        let running = engine::Running::start(opened, &options)?;
+        let running = engine::Running::start(opened, &options, metrics.clone())?;
         let engine = running.engine.clone();
         let dialling = peers::dial_all(&engine, &group);
         if let Some(ready) = ready.take() {

@@ -335,8 +335,16 @@ fn replicas(health: &io::Health, wire: &Wire) -> Vec<answer::Replica> {
 }
 
 fn refusal(refused: &io::Refusal) -> Refusal {
-    let code = match refused {
-        io::Refusal::TooMany { retry_ms } => return Refusal::too_many(refused.to_string(), *retry_ms),
+    match refused {
+        io::Refusal::TooMany { retry_ms } => Refusal::too_many(refused.to_string(), *retry_ms),
+        _ => Refusal::new(code_of(refused), refused.to_string()),
+    }
+}
+
+/// The code of a refusal.
+pub(crate) fn code_of(refused: &io::Refusal) -> Code {
+    match refused {
+        io::Refusal::TooMany { .. } => Code::TooMany,
         io::Refusal::BadRequest(_) => Code::BadRequest,
         io::Refusal::TooLong(_) => Code::TooLong,
         io::Refusal::NotLoggedIn => Code::NotLoggedIn,
@@ -348,6 +356,5 @@ fn refusal(refused: &io::Refusal) -> Refusal {
         io::Refusal::NoSuchUser(_) => Code::NoSuchUser,
         io::Refusal::StorageFull => Code::StorageFull,
         io::Refusal::Unavailable(_) => Code::Unavailable,
-    };
-    Refusal::new(code, refused.to_string())
+    }
 }

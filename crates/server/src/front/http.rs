@@ -1,17 +1,17 @@
 //! HTTP, as far as machines ask for health: one request a connection.
 
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lastword_core::Input;
-use lastword_core::io::{Answer, ConnectionId, Health, ReplicaId, Request, Standing, Tag};
+use lastword_core::io::{Answer, ConnectionId, Health, Request, Tag};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::engine::ToCore;
 use crate::engine::outbox::{self, ToClient};
 use crate::listen::Shared;
+use crate::metrics::{Front, scrape};
 
 /// The longest head of a request, in bytes.
 const HEAD_BYTES: usize = 16 * 1024;
@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Answers one request, of which some bytes were read already.
 pub(crate) async fn serve(mut stream: TcpStream, mut read: Vec<u8>, shared: &Arc<Shared>) {
+    let _counted = shared.engine.metrics.connections.count(Front::Http);
     let whole = tokio::time::timeout(PATIENCE, async {
         while !read.windows(4).any(|end| end == b"\r\n\r\n") && !read.windows(2).any(|end| end == b"\n\n") {
             if read.len() > HEAD_BYTES || stream.read_buf(&mut read).await.map_or(true, |n| n == 0) {
@@ -55,11 +56,14 @@ async fn respond(head: &[u8], shared: &Arc<Shared>) -> String {
     if !["/healthz", "/readyz", "/metrics"].contains(&path) {
         return response("404 Not Found", "There is /healthz, /readyz and /metrics here.\n");
     }
+    if path == "/metrics" {
+        let text = scrape::text(&shared.engine, &shared.wire.group).await;
+        return response_of("200 OK", scrape::CONTENT_TYPE, &text);
+    }
     let Some(health) = health(shared).await else {
         return response("503 Service Unavailable", "this replica does not answer\n");
     };
     match path {
-        "/metrics" => response("200 OK", &metrics(&health)),
         "/readyz" if health.stale => {
             response("503 Service Unavailable", "stale: this replica has not met another one since its start\n")
         }
@@ -82,35 +86,13 @@ async fn health(shared: &Arc<Shared>) -> Option<Arc<Health>> {
     })
 }
 
-/// What can be told of the group, in Prometheus' text format.
-fn metrics(health: &Health) -> String {
-    let mut text = String::new();
-    let mut say = |name: &str, help: &str, values: &[(String, u8)]| {
-        // Writing to a string never fails.
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
-        for (labels, value) in values {
-            let _ = writeln!(text, "{name}{labels} {value}");
-        }
-    };
-    say(
-        "lastword_stale",
-        "1 while this replica has not met another one since it started alone.",
-        &[(String::new(), u8::from(health.stale))],
-    );
-    let peers = health.replicas.iter().enumerate().filter(|(_, standing)| **standing != Standing::Own);
-    let in_sync: Vec<(String, u8)> = peers
-        .map(|(n, standing)| {
-            let labels = format!("{{replica=\"{}\"}}", ReplicaId(n as u8).name());
-            (labels, u8::from(*standing == Standing::InSync))
-        })
-        .collect();
-    say("lastword_in_sync", "1 while answers wait for this replica's disk.", &in_sync);
-    text
+fn response(status: &str, body: &str) -> String {
+    response_of(status, "text/plain; charset=utf-8", body)
 }
 
-fn response(status: &str, body: &str) -> String {
+fn response_of(status: &str, content_type: &str, body: &str) -> String {
     format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     )
 }

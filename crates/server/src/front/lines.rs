@@ -6,10 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use lastword_core::Input;
-use lastword_core::io::{ConnectionId, Request as CoreRequest, Tag};
+use lastword_core::io::{self, ConnectionId, Request as CoreRequest, Tag};
 use lastword_protocol::answer::Answer;
 use lastword_protocol::event::{CloseReason, Event};
 use lastword_protocol::request::BadLine;
@@ -18,10 +19,12 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::answered::Answered;
 use super::convert;
 use crate::engine::ToCore;
 use crate::engine::outbox::{self, Outbox, ToClient};
 use crate::listen::Shared;
+use crate::metrics::{Ended, Front, Operation};
 
 /// Unanswered requests of one connection; with more, it is not read from until some are answered.
 const UNANSWERED: usize = 1024;
@@ -41,6 +44,7 @@ const STUCK: Duration = Duration::from_secs(10);
 /// Serves a connection, of which some bytes were read already, until it ends.
 pub(crate) async fn serve(mut stream: TcpStream, read: Vec<u8>, shared: &Arc<Shared>) {
     let id = ConnectionId(shared.engine.draw_id());
+    let _counted = shared.engine.metrics.connections.count(Front::Lines);
     let outbox = Arc::new(outbox::for_client());
     shared.engine.give(ToCore::Open(id, outbox.clone())).await;
     let mut connection = Connection {
@@ -53,6 +57,7 @@ pub(crate) async fn serve(mut stream: TcpStream, read: Vec<u8>, shared: &Arc<Sha
         last_tag: 0,
         write: Vec::new(),
         said_something: false,
+        resumed: false,
     };
     connection.run(&mut stream).await;
     shared.engine.give(ToCore::Input(Input::Closed(id))).await;
@@ -67,11 +72,24 @@ struct Connection<'a> {
     read: Vec<u8>,
     /// How many are read at once: more when they came in full, fewer when they did not.
     read_bytes: usize,
-    /// By tag: the client's id, and what shape of answer it wants.
-    unanswered: BTreeMap<Tag, (RequestId, convert::Shape)>,
+    /// By tag.
+    unanswered: BTreeMap<Tag, Asked>,
     last_tag: u64,
     write: Vec<u8>,
     said_something: bool,
+    /// It was let in by a `resume`, and has not begun to listen since.
+    resumed: bool,
+}
+
+/// A request that was not answered yet.
+struct Asked {
+    /// What the client calls it.
+    id: RequestId,
+    /// What shape of answer it wants.
+    shape: convert::Shape,
+    operation: Operation,
+    /// When it was taken up.
+    at: Instant,
 }
 
 /// Whether a connection goes on.
@@ -94,6 +112,7 @@ impl Connection<'_> {
                 return;
             }
             if closing && self.unanswered.is_empty() {
+                self.count_end(CloseReason::Shutdown);
                 self.push_line(&Event::Closed { reason: CloseReason::Shutdown });
                 let _ = self.flush(stream).await;
                 return;
@@ -139,6 +158,8 @@ impl Connection<'_> {
         let mut requests = Vec::new();
         let mut taken = 0;
         let mut go = Go::On;
+        // They came together, and one look at the clock is enough.
+        let mut now = None;
         while self.unanswered.len() < UNANSWERED
             && let Some(length) = self.read[taken..].iter().position(|&byte| byte == b'\n')
         {
@@ -155,7 +176,7 @@ impl Connection<'_> {
             match Request::from_json(&self.read[line]) {
                 Ok(request) => {
                     let is_dear = matches!(request.op, Op::List { .. });
-                    requests.extend(self.convert(request));
+                    requests.extend(self.convert(request, *now.get_or_insert_with(Instant::now)));
                     // Patterns take long to compile: others have their turn in between.
                     if is_dear {
                         tokio::task::yield_now().await;
@@ -190,13 +211,15 @@ impl Connection<'_> {
     }
 
     /// Turns a request into the core's, or refuses it.
-    fn convert(&mut self, request: Request) -> Option<(Tag, CoreRequest)> {
+    fn convert(&mut self, request: Request, at: Instant) -> Option<(Tag, CoreRequest)> {
+        let operation = Operation::of(&request.op);
+        self.shared.engine.metrics.requests.add(operation, 1);
         let shape = convert::Shape::of(&request.op);
         match convert::request(request.op, &self.shared.wire.seen_key) {
             Ok(core_request) => {
                 self.last_tag += 1;
                 let tag = Tag(self.last_tag);
-                self.unanswered.insert(tag, (request.id, shape));
+                self.unanswered.insert(tag, Asked { id: request.id, shape, operation, at });
                 Some((tag, core_request))
             }
             Err(refusal) => {
@@ -211,10 +234,13 @@ impl Connection<'_> {
         let taken = self.outbox.take();
         let mut drained = false;
         let mut go = Go::On;
+        let mut answered = Answered::default();
         for item in taken.items {
             match item {
                 ToClient::Answer(tag, result) => {
-                    if let Some((id, shape)) = self.unanswered.remove(&tag) {
+                    if let Some(Asked { id, shape, operation, at }) = self.unanswered.remove(&tag) {
+                        answered.add(operation, at);
+                        self.on_answer(operation, &result);
                         convert::write_answer(&mut self.write, id, shape, result, &self.shared.wire);
                     }
                 }
@@ -223,23 +249,53 @@ impl Connection<'_> {
                     self.push_line(&convert::event(event, &self.shared.wire));
                 }
                 ToClient::Close(reason) => {
-                    self.push_line(&Event::Closed { reason: convert::close_reason(reason) });
+                    let reason = convert::close_reason(reason);
+                    self.count_end(reason);
+                    self.push_line(&Event::Closed { reason });
                     go = Go::End;
                     break;
                 }
             }
         }
         if taken.closed {
+            self.count_end(CloseReason::Slow);
             self.push_line(&Event::Closed { reason: CloseReason::Slow });
             go = Go::End;
         }
         if self.flush(stream).await == Go::End {
             return Go::End;
         }
+        answered.tell(&self.shared.engine.metrics);
         if drained {
             self.shared.engine.give(ToCore::Input(Input::Drained(self.id))).await;
         }
         go
+    }
+
+    /// Counts what came of a request.
+    fn on_answer(&mut self, operation: Operation, result: &Result<io::Answer, io::Refusal>) {
+        let metrics = &self.shared.engine.metrics;
+        match (operation, result) {
+            (_, Err(refused)) => metrics.errors.add(convert::code_of(refused), 1),
+            (Operation::Resume, Ok(_)) => self.resumed = true,
+            // Who has just come in with a password has not moved.
+            (Operation::Create | Operation::Login, Ok(_)) => self.resumed = false,
+            (Operation::Listen, Ok(_)) if std::mem::take(&mut self.resumed) => {
+                metrics.moved.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => {}
+        }
+    }
+
+    fn count_end(&self, reason: CloseReason) {
+        let ended = match reason {
+            CloseReason::Slow => Ended::Slow,
+            CloseReason::Deleted => Ended::Deleted,
+            CloseReason::LoggedOut => Ended::LoggedOut,
+            CloseReason::Shutdown => Ended::Shutdown,
+            CloseReason::Unknown => return,
+        };
+        self.shared.engine.metrics.ended.add(ended, 1);
     }
 
     async fn flush(&mut self, stream: &mut TcpStream) -> Go {
@@ -253,6 +309,9 @@ impl Connection<'_> {
         while !rest.is_empty() {
             let written = tokio::time::timeout(STUCK, stream.write_buf(&mut rest)).await;
             if !matches!(written, Ok(Ok(1..))) {
+                if written.is_err() {
+                    self.shared.engine.metrics.ended.add(Ended::Stuck, 1);
+                }
                 go = Go::End;
                 break;
             }
@@ -267,6 +326,7 @@ impl Connection<'_> {
     }
 
     fn push_refusal(&mut self, id: Option<RequestId>, refusal: Refusal) {
+        self.shared.engine.metrics.errors.add(refusal.code, 1);
         self.write.extend(refusal_line(id, refusal));
     }
 }

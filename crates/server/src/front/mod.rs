@@ -1,5 +1,6 @@
 //! The front ends: each turns its protocol into the core's requests, and knows nothing of the others.
 
+mod answered;
 pub mod convert;
 pub(crate) mod http;
 pub(crate) mod lines;
