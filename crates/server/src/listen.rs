@@ -120,16 +120,17 @@ async fn welcome(mut stream: TcpStream, shared: &Arc<Shared>, place: Option<Owne
         Kind::Lines if place.is_some() => front::lines::serve(stream, read, shared).await,
         Kind::Lines | Kind::Http => {
             let text = "This replica has all the connections it may have; try another one, or later.";
-            refuse(stream, Refusal::too_many(text, 1000)).await;
+            refuse(stream, shared, Refusal::too_many(text, 1000)).await;
         }
         Kind::Nonsense | Kind::Unclear => {
             let text = "This is no protocol that is spoken here: send one JSON object a line.";
-            refuse(stream, Refusal::new(Code::BadRequest, text)).await;
+            refuse(stream, shared, Refusal::new(Code::BadRequest, text)).await;
         }
     }
 }
 
-async fn refuse(mut stream: TcpStream, refusal: Refusal) {
+async fn refuse(mut stream: TcpStream, shared: &Shared, refusal: Refusal) {
+    shared.engine.metrics.errors.add(refusal.code, 1);
     let line = front::lines::refusal_line(None, refusal);
     let _ = tokio::time::timeout(Duration::from_secs(1), stream.write_all(&line)).await;
     front::linger(stream).await;
