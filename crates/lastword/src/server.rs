@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use lastword_server::{Address, ClusterKey, Options};
+use lastword_server::{Address, ClusterKey, Group, Options};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -58,6 +58,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         );
     }
     allow_many_files();
+    // Entered once, outside of the runtime, whose one thread is this one: it costs nothing while the server runs.
+    let _named = tracing::error_span!("server", replica = %Group::new(&options)?.own_name()).entered();
     // One thread for the network and the core, beside those of the disks: enough, and the least to hand things
     // over to.
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -80,6 +80,9 @@ impl Options {
 /// Runs a server until `shutdown` is ready, and calls `ready` when clients can connect. Within a tokio
 /// runtime.
 ///
+/// Log lines come in the span that is current where the runtime's thread and this function begin: one that names the
+/// replica, with [`Group::own_name`], makes those of several servers tell apart.
+///
 /// # Errors
 /// It can't start, or its disk failed. Each error says what happened, to what, and what to do.
 pub async fn run(
@@ -104,7 +107,7 @@ pub async fn run(
         if let Some(ready) = ready.take() {
             ready(address);
         }
-        tracing::info!(replica = %group.own_name(), %address, "ready");
+        tracing::info!(%address, "ready");
         let asked_to_stop = listen::serve(listener, &engine, &group, options.connections, shutdown.as_mut()).await;
         drop(dialling);
         let anew = engine.starts_anew() && !asked_to_stop;

@@ -207,6 +207,8 @@ fn spawn<T: Send + 'static>(
     name: &'static str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>, ServerError> {
+    // Its log lines name this server, too.
+    let span = tracing::Span::current();
     let thread = std::thread::Builder::new().name(name.to_owned());
-    thread.spawn(work).map_err(|source| ServerError::Machine { what: "a thread", source })
+    thread.spawn(move || span.in_scope(work)).map_err(|source| ServerError::Machine { what: "a thread", source })
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use lastword_core::Input;
 use lastword_core::io::{self, ConnectionId, Request as CoreRequest, Tag};
+use lastword_facts::ids::AccountId;
 use lastword_protocol::answer::Answer;
 use lastword_protocol::event::{CloseReason, Event};
 use lastword_protocol::request::BadLine;
@@ -18,6 +19,7 @@ use lastword_protocol::{Code, LINE_BYTES, Op, Refusal, Request, RequestId};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+use tracing::field;
 
 use super::answered::Answered;
 use super::convert;
@@ -58,8 +60,11 @@ pub(crate) async fn serve(mut stream: TcpStream, read: Vec<u8>, shared: &Arc<Sha
         write: Vec::new(),
         said_something: false,
         resumed: false,
+        account: None,
     };
+    tracing::debug!(connection = id.0, "a client has come");
     connection.run(&mut stream).await;
+    tracing::debug!(connection = id.0, account = connection.account.map(field::display), "a client has gone");
     shared.engine.give(ToCore::Input(Input::Closed(id))).await;
     super::linger(stream).await;
 }
@@ -79,6 +84,8 @@ struct Connection<'a> {
     said_something: bool,
     /// It was let in by a `resume`, and has not begun to listen since.
     resumed: bool,
+    /// Who has logged in, for log lines.
+    account: Option<AccountId>,
 }
 
 /// A request that was not answered yet.
@@ -275,6 +282,10 @@ impl Connection<'_> {
     /// Counts what came of a request.
     fn on_answer(&mut self, operation: Operation, result: &Result<io::Answer, io::Refusal>) {
         let metrics = &self.shared.engine.metrics;
+        if let Ok(io::Answer::LoggedIn { account, .. } | io::Answer::Created { account, .. }) = result {
+            self.account = Some(*account);
+            tracing::debug!(connection = self.id.0, %account, "a client is let in");
+        }
         match (operation, result) {
             (_, Err(refused)) => metrics.errors.add(convert::code_of(refused), 1),
             (Operation::Resume, Ok(_)) => self.resumed = true,
@@ -295,7 +306,13 @@ impl Connection<'_> {
             CloseReason::Shutdown => Ended::Shutdown,
             CloseReason::Unknown => return,
         };
-        self.shared.engine.metrics.ended.add(ended, 1);
+        self.ends(ended);
+    }
+
+    /// The server ends this connection.
+    fn ends(&self, why: Ended) {
+        self.shared.engine.metrics.ended.add(why, 1);
+        tracing::debug!(connection = self.id.0, account = self.account.map(field::display), "closed: {why:?}");
     }
 
     async fn flush(&mut self, stream: &mut TcpStream) -> Go {
@@ -304,20 +321,21 @@ impl Connection<'_> {
             return Go::End;
         }
         let mut rest = self.write.as_slice();
-        let mut go = Go::On;
+        let (mut go, mut stuck) = (Go::On, false);
         // A slow line is not a stuck one: what counts is that it takes something.
         while !rest.is_empty() {
             let written = tokio::time::timeout(STUCK, stream.write_buf(&mut rest)).await;
             if !matches!(written, Ok(Ok(1..))) {
-                if written.is_err() {
-                    self.shared.engine.metrics.ended.add(Ended::Stuck, 1);
-                }
+                stuck = written.is_err();
                 go = Go::End;
                 break;
             }
         }
         self.write.clear();
         self.write.shrink_to(WRITE_BYTES_KEPT);
+        if stuck {
+            self.ends(Ended::Stuck);
+        }
         go
     }
 
