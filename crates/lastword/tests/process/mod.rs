@@ -47,6 +47,7 @@ pub fn lastword(arguments: &[&str]) -> Output {
 pub struct Server {
     dir: tempfile::TempDir,
     arguments: Vec<String>,
+    level: &'static str,
     pub address: String,
     child: Option<Child>,
 }
@@ -59,9 +60,14 @@ impl Server {
 
     /// One that is up, at this address, with more arguments.
     pub fn start_at(address: &str, more: &[&str]) -> Self {
+        Self::start_saying("info", address, more)
+    }
+
+    /// The same; it logs so much.
+    pub fn start_saying(level: &'static str, address: &str, more: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let arguments = more.iter().map(|&word| word.to_owned()).collect();
-        let mut server = Self { dir, arguments, address: address.to_owned(), child: None };
+        let mut server = Self { dir, arguments, level, address: address.to_owned(), child: None };
         server.again();
         server
     }
@@ -76,6 +82,7 @@ impl Server {
             .args(&self.arguments)
             // Large things that are thrown away go back to the system at once: so it can be seen whether
             // they were.
+            .env("LASTWORD_LOG", self.level)
             .env("MALLOC_MMAP_THRESHOLD_", "8000")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
