@@ -5,7 +5,7 @@ mod harness;
 mod page;
 mod process;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use page::Page;
@@ -31,6 +31,15 @@ fn send(to: &str, text: &str) -> Value {
 
 fn counts(pairs: &[(&str, f64)]) -> BTreeMap<String, f64> {
     pairs.iter().map(|&(label, count)| (label.to_owned(), count)).collect()
+}
+
+/// The names in backticks of the tables in `docs/operations.md`.
+fn documented() -> BTreeSet<String> {
+    let docs = include_str!("../../../docs/operations.md");
+    let rows = docs.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
+    let names = rows.flat_map(|row| row.split('`').skip(1).step_by(2));
+    let names = names.filter(|name| name.starts_with("lastword_") || name.starts_with("process_"));
+    names.filter_map(|name| name.split('{').next()).map(str::to_owned).collect()
 }
 
 /// What was asked is counted exactly, and what waits, waits.
@@ -90,6 +99,8 @@ fn what_clients_did_stands_on_the_page() {
     }
     assert_eq!(page.by("lastword_scrape_missing", "part"), counts(&[]));
     assert!(!page.text.contains("alice") && !page.text.contains("bob"), "it names accounts");
+
+    assert_eq!(page.described, documented(), "docs/operations.md tells what is on a page");
 
     // Bob comes with what he had elsewhere, and takes what waits.
     let token = bob.ask(&json!({"op": "login", "name": "bob", "password": "secret"}))["ok"]["token"].clone();

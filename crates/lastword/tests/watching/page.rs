@@ -7,6 +7,8 @@ use super::process;
 /// A page: what stands before each number, and the number.
 pub struct Page {
     samples: BTreeMap<String, f64>,
+    /// The names of what is on it.
+    pub described: BTreeSet<String>,
     pub text: String,
 }
 
@@ -49,7 +51,7 @@ impl Page {
             let value: f64 = value.parse().unwrap_or_else(|_| panic!("no number: {line}"));
             assert!(samples.insert(sample.to_owned(), value).is_none(), "twice: {line}");
         }
-        let page = Self { samples, text: text.to_owned() };
+        let page = Self { samples, described, text: text.to_owned() };
         page.assert_histograms_fit();
         page
     }

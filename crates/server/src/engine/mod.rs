@@ -143,6 +143,8 @@ impl Running {
     /// The machine has no threads left.
     pub(crate) fn start(opened: Opened, options: &Options, metrics: Arc<Metrics>) -> Result<Self, ServerError> {
         let (to_core, inputs) = mpsc::channel(WAITING);
+        // Of a start before this one in the same process nothing waits any more.
+        metrics.log_queue.store(0, Ordering::Relaxed);
         let engine = Engine::new(to_core, metrics);
         // These two are bounded by what the core lets be under way: it refuses requests beyond that.
         let (to_log, log_jobs) = std::sync::mpsc::channel();
