@@ -165,7 +165,7 @@ impl CoreTask {
         self.engine.metrics.hashes.add(outcome, 1);
     }
 
-    /// How it is. Every client's outbox is looked at: some 100 ns each.
+    /// How it is. Every client's outbox is looked at: about 10 ns each.
     fn sample(&self, now: Now) -> Box<Sample> {
         let held = self.connections.values().map(|outbox| outbox.held());
         let most = held.fold((0, 0), |most, held| (most.0.max(held.0), most.1.max(held.1)));
