@@ -141,6 +141,7 @@ impl Core {
     }
 
     fn reply(&mut self, now: Now, reply: Reply, copies: Copies) {
+        self.tally.acknowledged(copies);
         match reply {
             Reply::Sent(connection, tag, SentDraft { key, known }) => {
                 let Known { to, at_ms, stamp, .. } = known;

@@ -105,6 +105,9 @@ impl Listener {
 pub(crate) struct Connections {
     all: BTreeMap<ConnectionId, Connection>,
     by_account: BTreeMap<AccountId, BTreeSet<ConnectionId>>,
+    /// How many are logged in, and how many of those listen.
+    pub(crate) logged_in: usize,
+    pub(crate) listeners: usize,
     /// Accounts of which a connection has begun or ceased to listen.
     touched: BTreeSet<AccountId>,
 }
@@ -117,6 +120,10 @@ impl Connections {
     pub(crate) fn close(&mut self, id: ConnectionId) {
         self.log_out(id);
         self.all.remove(&id);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
     }
 
     pub(crate) fn ids(&self) -> Vec<ConnectionId> {
@@ -133,7 +140,7 @@ impl Connections {
 
     pub(crate) fn log_in(&mut self, id: ConnectionId, login: Login) {
         if let Some(connection) = self.all.get_mut(&id) {
-            connection.login = Some(login);
+            self.logged_in += usize::from(connection.login.replace(login).is_none());
             self.by_account.entry(login.account).or_default().insert(id);
         }
     }
@@ -141,6 +148,8 @@ impl Connections {
     pub(crate) fn log_out(&mut self, id: ConnectionId) {
         let Some(connection) = self.all.get_mut(&id) else { return };
         let listened = connection.listener.take().is_some();
+        self.listeners -= usize::from(listened);
+        self.logged_in -= usize::from(connection.login.is_some());
         if let Some(login) = connection.login.take()
             && let Some(ids) = self.by_account.get_mut(&login.account)
         {
@@ -162,7 +171,7 @@ impl Connections {
     /// A connection that is logged in begins to listen.
     pub(crate) fn listen(&mut self, id: ConnectionId, listener: Listener) {
         if let Some(connection) = self.all.get_mut(&id) {
-            connection.listener = Some(listener);
+            self.listeners += usize::from(connection.listener.replace(listener).is_none());
             self.touched.extend(connection.login.map(|login| login.account));
         }
     }

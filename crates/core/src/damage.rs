@@ -69,6 +69,11 @@ impl Damage {
         Self { records: records.collect(), ..Self::default() }
     }
 
+    /// How many damaged records are known.
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
     /// Remembers a damaged record. Says whether that is news, and whether there was room.
     fn note(&mut self, position: Position, applied: bool) -> bool {
         if self.records.contains_key(&position) {

@@ -85,6 +85,11 @@ impl Directory {
     }
 
     /// An account with a claim that holds.
+    /// How many accounts there are, and were.
+    pub(crate) fn len(&self) -> usize {
+        self.accounts.len()
+    }
+
     pub(crate) fn living(&self, id: AccountId) -> Option<&Account> {
         self.accounts.get(&id).filter(|account| account.holds_since().is_some())
     }

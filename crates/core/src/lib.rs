@@ -17,6 +17,7 @@
 //! | `requests`, `accounts` | what clients ask |
 //! | `claims`, `names` | unique names |
 //! | `connections`, `delivery`, `presence` | who listens, and what they are sent |
+//! | [`gauges`] | what an operator asks about all that |
 
 #![warn(missing_docs)]
 
@@ -30,6 +31,7 @@ mod connections;
 mod damage;
 mod delivery;
 mod directory;
+pub mod gauges;
 mod held;
 pub mod io;
 mod jobs;
@@ -102,6 +104,7 @@ pub struct Core {
     jobs: jobs::Jobs,
     deliveries: delivery::Deliveries,
     lists: VecDeque<requests::ListScan>,
+    tally: gauges::Tally,
     disk_has_room: bool,
     views_ready: bool,
     // Time.
@@ -155,6 +158,7 @@ impl Core {
             jobs: jobs::Jobs::default(),
             deliveries: delivery::Deliveries::default(),
             lists: VecDeque::new(),
+            tally: gauges::Tally::default(),
             disk_has_room: true,
             views_ready: true,
             started: now.mono,

@@ -127,6 +127,10 @@ impl Peers {
         self.peers.get_mut(&id)?.link.as_mut().filter(|current| current.id == link)
     }
 
+    pub(crate) fn all(&self) -> impl Iterator<Item = (ReplicaId, &Peer)> {
+        self.peers.iter().map(|(&id, peer)| (id, peer))
+    }
+
     pub(crate) fn links(&self) -> impl Iterator<Item = (ReplicaId, &Link)> {
         self.peers.iter().filter_map(|(&id, peer)| Some((id, peer.link.as_ref()?)))
     }
@@ -180,6 +184,16 @@ impl Peers {
         while self.samples.front().is_some_and(|(at, _)| now.since(*at) > Duration::from_secs(5)) {
             self.samples.pop_front();
         }
+    }
+
+    /// For how long the oldest fact that a link has not confirmed has been in the log, as far as the samples tell.
+    pub(crate) fn behind_for(&self, now: Mono, link: &Link, taken: &VersionVector) -> Duration {
+        if link.confirmed.covers_all(taken) {
+            return Duration::ZERO;
+        }
+        // The log only grows: the older samples are confirmed, and the newer ones are not.
+        let confirmed = self.samples.partition_point(|(_, end)| link.confirmed.covers_all(end));
+        self.samples.get(confirmed).map_or(Duration::ZERO, |&(at, _)| now.since(at))
     }
 
     /// The peers that come in sync now.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::limits::LimitArguments;
 use anyhow::{Context, bail};
 use clap::Args;
-use lastword_server::{Address, Certificates, ClusterKey, Options};
+use lastword_server::{Address, Certificates, ClusterKey, Group, Options};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -128,6 +128,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     options.views_behind_max = arguments.views_behind_max.unwrap_or(options.views_behind_max);
     options.key = arguments.key.as_deref().map(ClusterKey::read).transpose()?;
     allow_many_files(arguments.limits.connections());
+    // Entered once, outside of the runtime, whose one thread is this one: it costs nothing while the server runs.
+    let _named = tracing::error_span!("server", replica = %Group::new(&options)?.own_name()).entered();
     // One thread for the network and the core, beside those of the disks: enough, and the least to hand things
     // over to.
     let runtime = tokio::runtime::Builder::new_current_thread()

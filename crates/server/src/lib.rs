@@ -15,6 +15,7 @@
 //! * `front`: the client protocols. They know [`engine::Engine`] and nothing of replication.
 //! * `peers`: the links to the other replicas.
 //! * [`engine`]: the core's task and the threads of the disks.
+//! * `metrics`: what an operator asks about all of them.
 
 pub mod cluster_key;
 pub mod engine;
@@ -23,6 +24,7 @@ mod front;
 pub mod group;
 mod limits;
 mod listen;
+mod metrics;
 pub mod offline;
 pub mod original;
 mod passwords;
@@ -110,6 +112,9 @@ impl Options {
 /// Runs a server until `shutdown` is ready, and calls `ready` when clients can connect. Within a tokio
 /// runtime.
 ///
+/// Log lines come in the span that is current where the runtime's thread and this function begin: one that names the
+/// replica, with [`Group::own_name`], makes those of several servers tell apart.
+///
 /// # Errors
 /// It can't start, or its disk failed. Each error says what happened, to what, and what to do.
 pub async fn run(
@@ -120,6 +125,7 @@ pub async fn run(
     let group = Group::new(&options)?;
     let settings = Settings { mailbox: options.limits.pending_per_account, ..Settings::default() };
     let (mut ready, mut options) = (Some(ready), options);
+    let metrics = Arc::new(metrics::Metrics::new(&options));
     tokio::pin!(shutdown);
     loop {
         let clock = engine::start::Clock::start_shifted(options.clock_offset_ms);
@@ -129,13 +135,13 @@ pub async fn run(
             listener.local_addr().map_err(|source| ServerError::Listen { address: options.listen.clone(), source })?;
         // Where any port would do, it is to be the same one the next time.
         options.listen.port = address.port();
-        let running = engine::Running::start(opened, &options)?;
+        let running = engine::Running::start(opened, &options, metrics.clone())?;
         let engine = running.engine.clone();
         let dialling = peers::dial_all(&engine, &group);
         if let Some(ready) = ready.take() {
             ready(address);
         }
-        tracing::info!(replica = %group.own_name(), %address, "ready");
+        tracing::info!(%address, "ready");
         let asked_to_stop = listen::serve(listener, &engine, &group, &options, shutdown.as_mut()).await;
         drop(dialling);
         let anew = engine.starts_anew() && !matches!(asked_to_stop, Ok(true));

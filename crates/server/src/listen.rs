@@ -156,7 +156,7 @@ async fn welcome(
                 }
                 (Some((Kind::Lines | Kind::Http, _)), stream) if !shared.plain_text => {
                     let text = "This server speaks with clients within TLS only: connect with TLS (`--tls`).";
-                    refuse(stream, Refusal::new(Code::BadRequest, text)).await;
+                    refuse(stream, shared, Refusal::new(Code::BadRequest, text)).await;
                 }
                 (Some((kind, read)), stream) => serve_client(stream, from, kind, read, shared, place).await,
                 (None, _) => {}
@@ -210,20 +210,21 @@ async fn serve_client(
         Kind::Lines | Kind::Http => {
             let text =
                 "This replica has all the connections that it, or your address, may have; try another one, or later.";
-            refuse(stream, Refusal::too_many(text, 1000)).await;
+            refuse(stream, shared, Refusal::too_many(text, 1000)).await;
         }
         Kind::Tls => {
             let text = "There is no TLS here: connect without it, or start this server with --tls-cert and --tls-key.";
-            refuse(stream, Refusal::new(Code::BadRequest, text)).await;
+            refuse(stream, shared, Refusal::new(Code::BadRequest, text)).await;
         }
         Kind::Peer | Kind::Nonsense | Kind::Unclear => {
             let text = "This is no protocol that is spoken here: send one JSON object a line.";
-            refuse(stream, Refusal::new(Code::BadRequest, text)).await;
+            refuse(stream, shared, Refusal::new(Code::BadRequest, text)).await;
         }
     }
 }
 
-async fn refuse(mut stream: Stream, refusal: Refusal) {
+async fn refuse(mut stream: Stream, shared: &Shared, refusal: Refusal) {
+    shared.engine.metrics.errors.add(refusal.code, 1);
     let line = front::lines::refusal_line(None, refusal);
     let written = async {
         stream.write_all(&line).await?;

@@ -92,6 +92,11 @@ impl Passwords {
         });
     }
 
+    /// How many wait for their turn, or have it.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     fn run(&self, engine: &Engine, refused: Input, work: impl FnOnce() -> Input + Send + 'static) {
         let (engine, turns, waiting) = (engine.clone(), self.turns.clone(), self.waiting.clone());
         let room = waiting.fetch_add(1, Ordering::Relaxed) < WAITING;

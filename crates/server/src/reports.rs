@@ -1,22 +1,25 @@
-//! What the core reports, as log lines for a person.
+//! What the core reports, as log lines for a person. Who reads them with a program finds the replica they are about in
+//! the field `peer`.
 
-use lastword_core::io::{Leave, Report};
+use lastword_core::io::{Leave, ReplicaId, Report};
 
 use crate::group::Group;
 
 pub(crate) fn log(group: &Group, report: &Report) {
     let of = |replica| group.describe(replica);
+    let name = |replica: &ReplicaId| replica.name();
     match report {
-        Report::InSync(peer) => tracing::info!("{} is in sync", of(*peer)),
+        Report::InSync(peer) => tracing::info!(peer = %name(peer), "{} is in sync", of(*peer)),
         Report::OutOfSync(peer, why) => {
             let why = match why {
                 Leave::Disconnected => "its connection has ended",
                 Leave::Silent => "nothing came from it for 2 s",
                 Leave::Slow => "its disk or the way to it takes more than 1 s",
             };
-            tracing::warn!("{} is out of sync: {why}", of(*peer));
+            tracing::warn!(peer = %name(peer), "{} is out of sync: {why}", of(*peer));
         }
         Report::WrongGroup(peer) => tracing::error!(
+            peer = %name(peer),
             "{} has another list of the group: start every replica with the same --group, in the same order",
             of(*peer)
         ),

@@ -103,6 +103,10 @@ proptest! {
             }
         }
         prop_assert_eq!(seen(&mut feed), seen(&mut other));
+        for feed in [&mut feed, &mut other] {
+            let waits: usize = PEOPLE.iter().map(|&one| feed.inbox(one).len()).sum();
+            prop_assert_eq!(feed.views.pending(), waits as u64);
+        }
         let (one, two) = (feed.views.snapshot(0, 1000).unwrap(), other.views.snapshot(0, 1000).unwrap());
         prop_assert_eq!((one.vector, one.stamp), (two.vector, two.stamp));
     }

@@ -291,6 +291,45 @@ fn what_was_not_committed_is_applied_again() {
     assert_eq!(feed.inbox(BOB).len(), 4);
 }
 
+/// What waits is counted as it changes, and not looked through: also over a start, a transaction that came to nothing,
+/// and a time with a program that did not count.
+#[test]
+fn what_waits_in_all_is_known() {
+    let (_parent, dir) = data();
+    let mut feed = Feed::new(&dir);
+    talk(&mut feed, 3);
+    feed.message(&Draft { to: CAROL, ..Draft::new(4) }.fact(at(1, 4)));
+    feed.views.commit().unwrap();
+    assert_eq!(feed.views.pending(), 4);
+    feed.delivered(at(3, 1), BOB, &[at(1, 2)]);
+    assert_eq!(count(&mut feed, BOB), 1);
+    assert_eq!(feed.views.pending(), 2, "counted when it is asked for");
+    drop(feed);
+    let mut feed = Feed::open(&dir, LogIndex(9));
+    assert_eq!(feed.views.pending(), 4, "that was not committed");
+    feed.delivered(at(3, 1), BOB, &[at(1, 2)]);
+    feed.views.commit().unwrap();
+    feed.views.limit_pages(1).unwrap();
+    feed.delivered(at(3, 2), BOB, &[at(1, 3)]);
+    count(&mut feed, BOB);
+    assert_eq!(feed.views.pending(), 1);
+    for n in 5..2000 {
+        feed.message(&Draft::new(n).fact(at(1, n)));
+    }
+    feed.views.commit().unwrap();
+    assert_eq!(feed.views.pending(), 2, "the disk is full, and the transaction came to nothing");
+    drop(feed);
+
+    let sql = |sql: &str| {
+        let file = rusqlite::Connection::open(dir.path().join("views.db")).unwrap();
+        assert_eq!(file.execute(sql, []).unwrap(), 1);
+    };
+    sql("UPDATE state SET value = 77 WHERE name = 'pending'");
+    assert_eq!(Views::open(&dir, LogIndex(9), 0).unwrap().pending(), 77, "it is not counted at each start");
+    sql("UPDATE state SET value = 4 WHERE name = 'pending_place'");
+    assert_eq!(Views::open(&dir, LogIndex(9), 0).unwrap().pending(), 2);
+}
+
 #[test]
 fn recent_keys_are_those_of_version_7_from_a_time_on() {
     let (_parent, dir) = data();

@@ -236,7 +236,7 @@ impl Scene {
     fn ask_for_history_and_wait(&self) {
         self.log_in().say(format!("{}\n", json!({"id": 9, "op": "history", "with": "alice"})).as_bytes());
         wait_until("it serves with views made anew", || {
-            self.server.log().split_once("views.db is made anew").is_some_and(|(_, then)| then.contains("INFO ready"))
+            self.server.log().split_once("views.db is made anew").is_some_and(|(_, then)| then.contains(": ready "))
         });
         self.server.assert_serves();
     }

@@ -47,6 +47,7 @@ pub fn lastword(arguments: &[&str]) -> Output {
 pub struct Server {
     dir: tempfile::TempDir,
     arguments: Vec<String>,
+    level: &'static str,
     pub address: String,
     child: Option<Child>,
 }
@@ -59,7 +60,13 @@ impl Server {
 
     /// One that is up, at this address, with more arguments.
     pub fn start_at(address: &str, more: &[&str]) -> Self {
+        Self::start_saying("info", address, more)
+    }
+
+    /// The same; it logs so much.
+    pub fn start_saying(level: &'static str, address: &str, more: &[&str]) -> Self {
         let mut server = Self::prepare(address, more);
+        server.level = level;
         server.again();
         server
     }
@@ -68,7 +75,7 @@ impl Server {
     pub fn prepare(address: &str, more: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let arguments = more.iter().map(|&word| word.to_owned()).collect();
-        Self { dir, arguments, address: address.to_owned(), child: None }
+        Self { dir, arguments, level: "info", address: address.to_owned(), child: None }
     }
 
     /// Starts it, and waits until it is up.
@@ -89,6 +96,7 @@ impl Server {
             .args(&self.arguments)
             // Large things that are thrown away go back to the system at once: so it can be seen whether
             // they were.
+            .env("LASTWORD_LOG", self.level)
             .env("MALLOC_MMAP_THRESHOLD_", "8000")
             .stdin(Stdio::null())
             .stdout(Stdio::null())

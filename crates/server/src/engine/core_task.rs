@@ -11,7 +11,7 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use lastword_core::io::{ConnectionId, LinkId, Output, ReplicaId};
-use lastword_core::{Core, Input};
+use lastword_core::{Core, Input, Now};
 use lastword_facts::views::Applied;
 use tokio::sync::mpsc;
 
@@ -21,6 +21,8 @@ use super::start::Clock;
 use super::views_thread::{ToViews, weight};
 use super::{Engine, ToCore};
 use crate::group::Group;
+use crate::metrics::Hashing;
+use crate::metrics::scrape::Sample;
 use crate::passwords::Passwords;
 
 /// Inputs that are handed in before the outputs are carried out.
@@ -112,8 +114,11 @@ impl CoreTask {
             for input in batch.drain(..) {
                 match input {
                     ToCore::Stop => return self.send_changes(),
+                    // Nobody may wait for it any more.
+                    ToCore::Sample(answer) => drop(answer.send(self.sample(now))),
                     ToCore::Input(input) => {
                         self.forget_what_ended(&input);
+                        self.count_hash(&input);
                         self.core.handle(now, input);
                     }
                     ToCore::Open(connection, outbox) => {
@@ -151,6 +156,29 @@ impl CoreTask {
         }
     }
 
+    fn count_hash(&self, input: &Input) {
+        let outcome = match input {
+            Input::Hashed(_, Some(_), _) | Input::Checked(_, Ok(_), _) => Hashing::Done,
+            Input::Hashed(_, None, _) | Input::Checked(_, Err(_), _) => Hashing::Refused,
+            _ => return,
+        };
+        self.engine.metrics.hashes.add(outcome, 1);
+    }
+
+    /// How it is. Every client's outbox is looked at: about 10 ns each.
+    fn sample(&self, now: Now) -> Box<Sample> {
+        let held = self.connections.values().map(|outbox| outbox.held());
+        let most = held.fold((0, 0), |most, held| (most.0.max(held.0), most.1.max(held.1)));
+        Box::new(Sample {
+            gauges: self.core.gauges(now),
+            inputs: self.engine.waiting(),
+            views_behind_bytes: self.views_behind.load(Ordering::Relaxed) + weight(&self.changes),
+            hashes: self.passwords.waiting(),
+            most_for_client: most,
+            for_peers: self.links.values().map(|(peer, outbox)| (*peer, outbox.held().1)).collect(),
+        })
+    }
+
     /// One link a replica: an older one is ended.
     fn replace_link(&mut self, peer: ReplicaId, link: LinkId, outbox: Arc<LinkOutbox>) {
         self.links.retain(|_, (of, old)| {
@@ -182,7 +210,10 @@ impl CoreTask {
                 return;
             }
             match output {
-                Output::Store(_, facts) => self.log(ToLog::Append(facts)),
+                Output::Store(_, facts) => {
+                    self.engine.metrics.log_queue.fetch_add(facts.len() as u64, Ordering::Relaxed);
+                    self.log(ToLog::Append(facts));
+                }
                 Output::Repair { fact, anew } => self.log(ToLog::Repair { fact, anew }),
                 Output::StartAnew => self.engine.start_anew(),
                 Output::Alone(alone) => self.log(ToLog::Alone(alone)),
@@ -209,7 +240,10 @@ impl CoreTask {
                         outbox.close();
                     }
                 }
-                Output::Report(report) => crate::reports::log(&self.group, &report),
+                Output::Report(report) => {
+                    self.engine.metrics.on_report(&report);
+                    crate::reports::log(&self.group, &report);
+                }
             }
         }
     }

@@ -115,8 +115,10 @@ impl LogThread {
             return Ok(());
         }
         loop {
+            let began = Instant::now();
             match self.log.append(batch) {
                 Ok(end) => {
+                    self.count(batch.len() as u64, began.elapsed());
                     self.engine.give_blocking(ToCore::Input(Input::Stored(end)));
                     return Ok(());
                 }
@@ -130,6 +132,13 @@ impl LogThread {
                 Err(failed @ AppendError::Failed(_)) => return Err(self.fail(failed)),
             }
         }
+    }
+
+    fn count(&self, facts: u64, took: Duration) {
+        let metrics = &self.engine.metrics;
+        metrics.sync.observe_time(took, 1);
+        metrics.sync_facts.observe(facts, 1);
+        metrics.log_queue.fetch_sub(facts, Ordering::Relaxed);
     }
 
     fn say_room(&self, room: &mut bool, now: bool) {

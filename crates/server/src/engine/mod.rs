@@ -20,10 +20,12 @@ use std::time::Duration;
 
 use lastword_core::io::{ConnectionId, LinkId, ReplicaId, Request, Tag};
 use lastword_core::{Input, PeerMessage};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::Options;
 use crate::error::ServerError;
+use crate::metrics::Metrics;
+use crate::metrics::scrape::Sample;
 use outbox::{LinkOutbox, Outbox};
 use start::Opened;
 
@@ -42,6 +44,8 @@ pub(crate) enum ToCore {
     LinkUp(ReplicaId, LinkId, Arc<LinkOutbox>),
     /// Messages of another replica, in their order.
     LinkMessages(ReplicaId, LinkId, Vec<PeerMessage>),
+    /// Somebody asks how it is.
+    Sample(oneshot::Sender<Box<Sample>>),
     /// End the task.
     Stop,
 }
@@ -57,9 +61,22 @@ pub struct Engine {
     failed: Arc<AtomicBool>,
     /// The server is to start once more, on views made anew.
     anew: Arc<AtomicBool>,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Engine {
+    pub(crate) fn new(to_core: mpsc::Sender<ToCore>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            to_core,
+            ids: Arc::new(AtomicU64::new(1)),
+            open: watch::Sender::new(true),
+            failed: Arc::new(AtomicBool::new(false)),
+            anew: Arc::new(AtomicBool::new(false)),
+            metrics,
+        }
+    }
+
     /// A number that was not used before, for a connection or a link.
     pub(crate) fn draw_id(&self) -> u64 {
         self.ids.fetch_add(1, Ordering::Relaxed)
@@ -73,6 +90,11 @@ impl Engine {
     /// The same for threads, which may wait.
     pub(crate) fn give_blocking(&self, input: ToCore) {
         let _ = self.to_core.blocking_send(input);
+    }
+
+    /// How many inputs wait for the core.
+    fn waiting(&self) -> usize {
+        self.to_core.max_capacity() - self.to_core.capacity()
     }
 
     /// Is ready once the server takes no requests any more.
@@ -119,15 +141,11 @@ impl Running {
     ///
     /// # Errors
     /// The machine has no threads left.
-    pub fn start(opened: Opened, options: &Options) -> Result<Self, ServerError> {
+    pub(crate) fn start(opened: Opened, options: &Options, metrics: Arc<Metrics>) -> Result<Self, ServerError> {
         let (to_core, inputs) = mpsc::channel(WAITING);
-        let engine = Engine {
-            to_core,
-            ids: Arc::new(AtomicU64::new(1)),
-            open: watch::Sender::new(true),
-            failed: Arc::new(AtomicBool::new(false)),
-            anew: Arc::new(AtomicBool::new(false)),
-        };
+        // Of a start before this one in the same process nothing waits any more.
+        metrics.log_queue.store(0, Ordering::Relaxed);
+        let engine = Engine::new(to_core, metrics);
         // These two are bounded by what the core lets be under way: it refuses requests beyond that.
         let (to_log, log_jobs) = std::sync::mpsc::channel();
         let (to_views, views_jobs) = std::sync::mpsc::channel();
@@ -191,6 +209,8 @@ fn spawn<T: Send + 'static>(
     name: &'static str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>, ServerError> {
+    // Its log lines name this server, too.
+    let span = tracing::Span::current();
     let thread = std::thread::Builder::new().name(name.to_owned());
-    thread.spawn(work).map_err(|source| ServerError::Machine { what: "a thread", source })
+    thread.spawn(move || span.in_scope(work)).map_err(|source| ServerError::Machine { what: "a thread", source })
 }

@@ -91,6 +91,12 @@ impl<T> Box<T> {
         self.filled.notified().await;
     }
 
+    /// How many things are in it, and of how many bytes.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.items.len(), state.bytes)
+    }
+
     pub(crate) fn take(&self) -> Taken<T> {
         let mut state = self.state();
         state.bytes = 0;

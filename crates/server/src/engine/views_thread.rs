@@ -74,6 +74,7 @@ impl ViewsThread {
     fn work(&mut self, jobs: &Receiver<ToViews>) -> Result<(), StoreError> {
         let mut uncommitted = 0;
         let mut committed = Instant::now();
+        self.tell_pending();
         loop {
             match self.next(jobs) {
                 Ok(ToViews::Apply(applied)) => uncommitted += self.apply(&applied)?,
@@ -91,9 +92,15 @@ impl ViewsThread {
             let waits = uncommitted > 0 || self.views.is_full();
             if uncommitted >= COMMIT_BYTES || waits && committed.elapsed() >= COMMIT_AFTER {
                 self.views.commit()?;
+                self.tell_pending();
                 (uncommitted, committed) = (0, Instant::now());
             }
         }
+    }
+
+    /// What waits is known once the views are made.
+    fn tell_pending(&self) {
+        self.engine.metrics.set_pending(self.making.is_none().then(|| self.views.pending()));
     }
 
     /// The next job. Without one: views in the making are gone on with, and what peers ask for is read in its time.

@@ -356,10 +356,18 @@ fn replicas(health: &io::Health, wire: &Wire) -> Vec<answer::Replica> {
 }
 
 fn refusal(refused: &io::Refusal) -> Refusal {
-    let code = match refused {
+    match refused {
         io::Refusal::TooMany { retry_ms } | io::Refusal::MailboxFull { retry_ms } => {
-            return Refusal::too_many(refused.to_string(), *retry_ms);
+            Refusal::too_many(refused.to_string(), *retry_ms)
         }
+        _ => Refusal::new(code_of(refused), refused.to_string()),
+    }
+}
+
+/// The code of a refusal.
+pub(crate) fn code_of(refused: &io::Refusal) -> Code {
+    match refused {
+        io::Refusal::TooMany { .. } | io::Refusal::MailboxFull { .. } => Code::TooMany,
         io::Refusal::BadRequest(_) => Code::BadRequest,
         io::Refusal::TooLong(_) => Code::TooLong,
         io::Refusal::NotLoggedIn => Code::NotLoggedIn,
@@ -371,8 +379,7 @@ fn refusal(refused: &io::Refusal) -> Refusal {
         io::Refusal::NoSuchUser(_) => Code::NoSuchUser,
         io::Refusal::StorageFull => Code::StorageFull,
         io::Refusal::Unavailable(_) => Code::Unavailable,
-    };
-    Refusal::new(code, refused.to_string())
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! HTTP, as far as machines ask for health, and the beginning of WebSockets: one request a connection.
 
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lastword_core::Input;
-use lastword_core::io::{Answer, ConnectionId, Health, ReplicaId, Request, Standing, Tag};
+use lastword_core::io::{Answer, ConnectionId, Health, Request, Tag};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::head::Head;
@@ -14,6 +13,7 @@ use crate::engine::ToCore;
 use crate::engine::outbox::{self, ToClient};
 use crate::limits::Address;
 use crate::listen::Shared;
+use crate::metrics::{Front, scrape};
 use crate::stream::Stream;
 
 /// The longest head of a request, in bytes.
@@ -23,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Answers one request, of which some bytes were read already.
 pub(crate) async fn serve(mut stream: Stream, from: Address, mut read: Vec<u8>, shared: &Arc<Shared>) {
+    let counted = shared.engine.metrics.connections.count(Front::Http);
     let whole = tokio::time::timeout(PATIENCE, async {
         loop {
             if let Some(head) = Head::take(&mut read) {
@@ -42,6 +43,7 @@ pub(crate) async fn serve(mut stream: Stream, from: Address, mut read: Vec<u8>, 
     let mut response = match whole {
         Ok(Some(head)) if head.path() == "/ws" => match websocket::accept(&head, shared) {
             Ok(response) => {
+                drop(counted);
                 if write(&mut stream, &response).await {
                     websocket::serve(stream, from, read, shared).await;
                 }
@@ -77,11 +79,14 @@ async fn respond(head: &Head, shared: &Arc<Shared>) -> String {
     if !["/healthz", "/readyz", "/metrics"].contains(&path) {
         return response("404 Not Found", "There is /healthz, /readyz, /metrics and /ws here.\n");
     }
+    if path == "/metrics" {
+        let text = scrape::text(&shared.engine, &shared.wire.group).await;
+        return response_of("200 OK", scrape::CONTENT_TYPE, &text);
+    }
     let Some(health) = health(shared).await else {
         return response("503 Service Unavailable", "this replica does not answer\n");
     };
     match path {
-        "/metrics" => response("200 OK", &metrics(&health)),
         "/readyz" if health.stale => {
             response("503 Service Unavailable", "stale: this replica has not met another one since its start\n")
         }
@@ -104,35 +109,13 @@ async fn health(shared: &Arc<Shared>) -> Option<Arc<Health>> {
     })
 }
 
-/// What can be told of the group, in Prometheus' text format.
-fn metrics(health: &Health) -> String {
-    let mut text = String::new();
-    let mut say = |name: &str, help: &str, values: &[(String, u8)]| {
-        // Writing to a string never fails.
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
-        for (labels, value) in values {
-            let _ = writeln!(text, "{name}{labels} {value}");
-        }
-    };
-    say(
-        "lastword_stale",
-        "1 while this replica has not met another one since it started alone.",
-        &[(String::new(), u8::from(health.stale))],
-    );
-    let peers = health.replicas.iter().enumerate().filter(|(_, standing)| **standing != Standing::Own);
-    let in_sync: Vec<(String, u8)> = peers
-        .map(|(n, standing)| {
-            let labels = format!("{{replica=\"{}\"}}", ReplicaId(n as u8).name());
-            (labels, u8::from(*standing == Standing::InSync))
-        })
-        .collect();
-    say("lastword_in_sync", "1 while answers wait for this replica's disk.", &in_sync);
-    text
+fn response(status: &str, body: &str) -> String {
+    response_of(status, "text/plain; charset=utf-8", body)
 }
 
-fn response(status: &str, body: &str) -> String {
+fn response_of(status: &str, content_type: &str, body: &str) -> String {
     format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     )
 }

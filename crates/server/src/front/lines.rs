@@ -6,24 +6,29 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use lastword_core::Input;
-use lastword_core::io::{ConnectionId, Request as CoreRequest, Tag};
+use lastword_core::io::{self, ConnectionId, Request as CoreRequest, Tag};
+use lastword_facts::ids::AccountId;
 use lastword_protocol::answer::Answer;
 use lastword_protocol::event::{CloseReason, Event};
 use lastword_protocol::request::BadLine;
 use lastword_protocol::{Code, Op, Refusal, Request, RequestId};
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
+use tracing::field;
 
 use super::admission::{Admission, Admitted, Turn};
+use super::answered::Answered;
 use super::convert;
 use super::cutting::{Cut, cut};
 use crate::engine::ToCore;
 use crate::engine::outbox::{self, Outbox, ToClient};
 use crate::limits::Address;
 use crate::listen::Shared;
+use crate::metrics::{Ended, Front, Operation};
 use crate::stream::Stream;
 
 /// Unanswered requests of one connection; with more, it is not read from until some are answered.
@@ -42,6 +47,7 @@ const STUCK: Duration = Duration::from_secs(10);
 /// Serves a connection, of which some bytes were read already, until it ends.
 pub(crate) async fn serve(mut stream: Stream, from: Address, read: Vec<u8>, shared: &Arc<Shared>) {
     let id = ConnectionId(shared.engine.draw_id());
+    let _counted = shared.engine.metrics.connections.count(Front::of(&stream));
     let outbox = Arc::new(outbox::for_client());
     shared.engine.give(ToCore::Open(id, outbox.clone())).await;
     let mut connection = Connection {
@@ -55,8 +61,12 @@ pub(crate) async fn serve(mut stream: Stream, from: Address, read: Vec<u8>, shar
         last_tag: 0,
         write: Vec::new(),
         said_something: false,
+        resumed: false,
+        account: None,
     };
+    tracing::debug!(connection = id.0, "a client has come");
     connection.run(&mut stream).await;
+    tracing::debug!(connection = id.0, account = connection.account.map(field::display), "a client has gone");
     shared.engine.give(ToCore::Input(Input::Closed(id))).await;
     super::linger(stream).await;
 }
@@ -70,11 +80,26 @@ struct Connection<'a> {
     /// How many are read at once: more when they came in full, fewer when they did not.
     read_bytes: usize,
     admission: Admission<'a>,
-    /// By tag: the client's id, and what shape of answer it wants.
-    unanswered: BTreeMap<Tag, (RequestId, convert::Shape)>,
+    /// By tag.
+    unanswered: BTreeMap<Tag, Asked>,
     last_tag: u64,
     write: Vec<u8>,
     said_something: bool,
+    /// It was let in by a `resume`, and has not begun to listen since.
+    resumed: bool,
+    /// Who has logged in, for log lines.
+    account: Option<AccountId>,
+}
+
+/// A request that was not answered yet.
+struct Asked {
+    /// What the client calls it.
+    id: RequestId,
+    /// What shape of answer it wants.
+    shape: convert::Shape,
+    operation: Operation,
+    /// When it was taken up.
+    at: Instant,
 }
 
 /// Whether a connection goes on.
@@ -103,6 +128,7 @@ impl Connection<'_> {
                 self.refuse_what_waits();
             }
             if closing && self.unanswered.is_empty() {
+                self.count_end(CloseReason::Shutdown);
                 self.push_line(&Event::Closed { reason: CloseReason::Shutdown });
                 let _ = self.flush(stream).await;
                 return;
@@ -131,6 +157,7 @@ impl Connection<'_> {
                         continue;
                     }
                     if self.said_something {
+                        self.count_end(CloseReason::Idle);
                         self.push_line(&Event::Closed { reason: CloseReason::Idle });
                     } else {
                         let text = format!("The first line took longer than {} s.", limits.handshake.as_secs());
@@ -180,14 +207,14 @@ impl Connection<'_> {
                 Ok(request) => {
                     let is_dear = matches!(request.op, Op::List { .. });
                     match self.admission.admit(request, now) {
-                        Admitted::Now(turn) => requests.extend(self.convert(turn)),
+                        Admitted::Now(turn) => requests.extend(self.convert(turn, now)),
                         Admitted::Later => {}
                         Admitted::Refused(request, retry_ms) => {
+                            self.shared.engine.metrics.requests.add(Operation::of(&request.op), 1);
                             let text = "This is more than one client may ask for in this time: wait a little.";
                             self.push_refusal(Some(request.id), Refusal::too_many(text, retry_ms));
                         }
                     }
-
                     // Patterns take long to compile: others have their turn in between.
                     if is_dear {
                         tokio::task::yield_now().await;
@@ -226,8 +253,9 @@ impl Connection<'_> {
     /// Carries out what waited, as far as its time has come.
     async fn carry_out_due(&mut self) {
         let mut requests = Vec::new();
-        while let Some(turn) = self.admission.next_due(std::time::Instant::now()) {
-            requests.extend(self.convert(turn));
+        let now = std::time::Instant::now();
+        while let Some(turn) = self.admission.next_due(now) {
+            requests.extend(self.convert(turn, now));
         }
         if !requests.is_empty() {
             self.shared.engine.give(ToCore::Requests(self.id, requests)).await;
@@ -243,13 +271,15 @@ impl Connection<'_> {
     }
 
     /// Turns a request into the core's, or refuses it.
-    fn convert(&mut self, Turn { request, attempt }: Turn) -> Option<(Tag, CoreRequest)> {
+    fn convert(&mut self, Turn { request, attempt }: Turn, at: std::time::Instant) -> Option<(Tag, CoreRequest)> {
+        let operation = Operation::of(&request.op);
+        self.shared.engine.metrics.requests.add(operation, 1);
         let shape = convert::Shape::of(&request.op);
         match convert::request(request.op, &self.shared.wire.seen_key) {
             Ok(core_request) => {
                 self.last_tag += 1;
                 let tag = Tag(self.last_tag);
-                self.unanswered.insert(tag, (request.id, shape));
+                self.unanswered.insert(tag, Asked { id: request.id, shape, operation, at: at.into() });
                 self.admission.on_attempt(attempt, Some(tag));
                 Some((tag, core_request))
             }
@@ -266,10 +296,13 @@ impl Connection<'_> {
         let taken = self.outbox.take();
         let mut drained = false;
         let mut go = Go::On;
+        let mut answered = Answered::default();
         for item in taken.items {
             match item {
                 ToClient::Answer(tag, result) => {
-                    if let Some((id, shape)) = self.unanswered.remove(&tag) {
+                    if let Some(Asked { id, shape, operation, at }) = self.unanswered.remove(&tag) {
+                        answered.add(operation, at);
+                        self.on_answer(operation, &result);
                         self.admission.on_answer(tag, &result);
                         convert::write_answer(&mut self.write, id, shape, result, &self.shared.wire);
                     }
@@ -279,23 +312,64 @@ impl Connection<'_> {
                     self.push_line(&convert::event(event, &self.shared.wire));
                 }
                 ToClient::Close(reason) => {
-                    self.push_line(&Event::Closed { reason: convert::close_reason(reason) });
+                    let reason = convert::close_reason(reason);
+                    self.count_end(reason);
+                    self.push_line(&Event::Closed { reason });
                     go = Go::End;
                     break;
                 }
             }
         }
         if taken.closed {
+            self.count_end(CloseReason::Slow);
             self.push_line(&Event::Closed { reason: CloseReason::Slow });
             go = Go::End;
         }
         if self.flush(stream).await == Go::End {
             return Go::End;
         }
+        answered.tell(&self.shared.engine.metrics);
         if drained {
             self.shared.engine.give(ToCore::Input(Input::Drained(self.id))).await;
         }
         go
+    }
+
+    /// Counts what came of a request.
+    fn on_answer(&mut self, operation: Operation, result: &Result<io::Answer, io::Refusal>) {
+        let metrics = &self.shared.engine.metrics;
+        if let Ok(io::Answer::LoggedIn { account, .. } | io::Answer::Created { account, .. }) = result {
+            self.account = Some(*account);
+            tracing::debug!(connection = self.id.0, %account, "a client is let in");
+        }
+        match (operation, result) {
+            (_, Err(refused)) => metrics.errors.add(convert::code_of(refused), 1),
+            (Operation::Resume, Ok(_)) => self.resumed = true,
+            // Who has just come in with a password has not moved.
+            (Operation::Create | Operation::Login, Ok(_)) => self.resumed = false,
+            (Operation::Listen, Ok(_)) if std::mem::take(&mut self.resumed) => {
+                metrics.moved.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => {}
+        }
+    }
+
+    fn count_end(&self, reason: CloseReason) {
+        let ended = match reason {
+            CloseReason::Slow => Ended::Slow,
+            CloseReason::Deleted => Ended::Deleted,
+            CloseReason::LoggedOut => Ended::LoggedOut,
+            CloseReason::Idle => Ended::Idle,
+            CloseReason::Shutdown => Ended::Shutdown,
+            CloseReason::Unknown => return,
+        };
+        self.ends(ended);
+    }
+
+    /// The server ends this connection.
+    fn ends(&self, why: Ended) {
+        self.shared.engine.metrics.ended.add(why, 1);
+        tracing::debug!(connection = self.id.0, account = self.account.map(field::display), "closed: {why:?}");
     }
 
     async fn flush(&mut self, stream: &mut Stream) -> Go {
@@ -304,21 +378,29 @@ impl Connection<'_> {
             return Go::End;
         }
         let mut rest = self.write.as_slice();
-        let mut go = Go::On;
+        let (mut go, mut stuck) = (Go::On, false);
         // A slow line is not a stuck one: what counts is that it takes something.
         while !rest.is_empty() {
             let written = tokio::time::timeout(STUCK, stream.write_buf(&mut rest)).await;
             if !matches!(written, Ok(Ok(1..))) {
+                stuck = written.is_err();
                 go = Go::End;
                 break;
             }
         }
         // Within TLS some of it may be encrypted and not sent yet.
-        if go == Go::On && !matches!(tokio::time::timeout(STUCK, stream.flush()).await, Ok(Ok(()))) {
-            go = Go::End;
+        if go == Go::On {
+            let flushed = tokio::time::timeout(STUCK, stream.flush()).await;
+            if !matches!(flushed, Ok(Ok(()))) {
+                stuck = flushed.is_err();
+                go = Go::End;
+            }
         }
         self.write.clear();
         self.write.shrink_to(WRITE_BYTES_KEPT);
+        if stuck {
+            self.ends(Ended::Stuck);
+        }
         go
     }
 
@@ -327,6 +409,7 @@ impl Connection<'_> {
     }
 
     fn push_refusal(&mut self, id: Option<RequestId>, refusal: Refusal) {
+        self.shared.engine.metrics.errors.add(refusal.code, 1);
         self.write.extend(refusal_line(id, refusal));
     }
 }

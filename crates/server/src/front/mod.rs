@@ -1,6 +1,7 @@
 //! The front ends: each turns its protocol into the core's requests, and knows nothing of the others.
 
 mod admission;
+mod answered;
 pub mod convert;
 pub mod cutting;
 mod head;

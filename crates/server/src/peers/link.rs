@@ -50,6 +50,7 @@ pub(super) async fn run(
     let link = LinkId(engine.draw_id());
     let outbox = Arc::new(outbox::for_link());
     engine.give(ToCore::LinkUp(peer, link, outbox.clone())).await;
+    tracing::debug!(peer = %peer.name(), link = link.0, "linked to {}", group.describe(peer));
     let (reading, writing) = stream.into_split();
     // One nonce counter a direction, but one state: held for the moments of encrypting only.
     let transport = Mutex::new(transport);
@@ -65,9 +66,10 @@ pub(super) async fn run(
     outbox.close();
     engine.give(ToCore::Input(Input::LinkDown(peer, link))).await;
     if let Err(error) = ended {
+        let (name, described) = (peer.name(), group.describe(peer));
         match error {
-            LinkError::Broken(_) => tracing::debug!("the link to {} broke: {error}", group.describe(peer)),
-            _ => tracing::error!("the link to {} is closed: {error}", group.describe(peer)),
+            LinkError::Broken(_) => tracing::debug!(peer = %name, "the link to {described} broke: {error}"),
+            _ => tracing::error!(peer = %name, "the link to {described} is closed: {error}"),
         }
     }
 }

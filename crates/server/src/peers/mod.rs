@@ -49,7 +49,7 @@ async fn keep_dialling(engine: Engine, group: Group, peer: ReplicaId) {
             Err(error) => {
                 let text = error.to_string();
                 if !matches!(error, HandshakeError::Unreachable(_)) && text != last_said {
-                    tracing::error!("no link to {}: {text}", group.describe(peer));
+                    tracing::error!(peer = %peer.name(), "no link to {}: {text}", group.describe(peer));
                     last_said = text;
                 }
             }

@@ -49,6 +49,7 @@ impl Views {
             Ok(()) => {
                 self.uncommitted.clear();
                 self.written = 0;
+                self.pending_committed = self.pending;
                 Ok(())
             }
             Err(error) if is_full(&error) => {
@@ -73,8 +74,9 @@ impl Views {
         let changes = self.uncommitted.iter().enumerate().skip(self.written);
         let batch = Batch::of(changes.map(|(n, change)| (LogIndex(first + n as u64), change)));
         match batch.write(&self.connection, &self.log, &mut self.deleted) {
-            Ok(()) => {
+            Ok(more) => {
                 self.written = self.uncommitted.len();
+                self.pending = self.pending.saturating_add_signed(more);
                 Ok(())
             }
             Err(StoreError::Sqlite(error)) if is_full(&error) => {
@@ -88,6 +90,7 @@ impl Views {
     /// Back to the last commit, in the file; in memory nothing is forgotten.
     fn roll_back(&mut self) -> Result<(), StoreError> {
         self.written = 0;
+        self.pending = self.pending_committed;
         if !self.connection.is_autocommit() {
             self.connection.execute_batch("ROLLBACK")?;
         }
@@ -99,6 +102,8 @@ impl Views {
             let mut state = self.connection.prepare_cached("INSERT OR REPLACE INTO state VALUES (?1, ?2)")?;
             state.execute(params!["place", small(self.stand.0)])?;
             state.execute(params!["stamp", small(self.stamp.0)])?;
+            state.execute(params!["pending", small(self.pending)])?;
+            state.execute(params!["pending_place", small(self.stand.0)])?;
             let mut vector = self.connection.prepare_cached("INSERT OR REPLACE INTO vector VALUES (?1, ?2)")?;
             for Position { incarnation, seq } in self.vector.iter() {
                 vector.execute(params![Whole::from(incarnation), small(seq.0)])?;

@@ -56,13 +56,13 @@ impl<'changes> Batch<'changes> {
         batch
     }
 
-    /// Writes all of it. `deleted`: the accounts that are, of all.
+    /// Writes all of it. `deleted`: the accounts that are, of all. Says how many more messages wait now.
     pub fn write(
         self,
         connection: &Connection,
         log: &LogReader,
         deleted: &mut HashSet<AccountId>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<i64, StoreError> {
         for position in &self.unreadable {
             let mut put = connection.prepare_cached("INSERT INTO unreadable VALUES (?1, ?2)")?;
             put.execute(params![Whole::from(position.incarnation), small(position.seq.0)])?;
@@ -75,7 +75,7 @@ impl<'changes> Batch<'changes> {
                 deleted.insert(record.id);
             }
         }
-        let mut writing = Writing { connection, log, deleted, delivered: HashMap::new() };
+        let mut writing = Writing { connection, log, deleted, delivered: HashMap::new(), more: 0 };
         let raised = writing.raise(self.delivered)?;
         let again = writing.put_messages(self.messages)?;
         for raise in raised {
@@ -87,7 +87,7 @@ impl<'changes> Batch<'changes> {
         for (place, fact) in again {
             writing.put_copy(place, fact)?;
         }
-        Ok(())
+        Ok(writing.more)
     }
 }
 
@@ -105,6 +105,8 @@ struct Writing<'views> {
     deleted: &'views HashSet<AccountId>,
     /// What is delivered, as far as it was asked for.
     delivered: HashMap<(AccountId, Incarnation), Seq>,
+    /// So many more messages wait than before.
+    more: i64,
 }
 
 impl Writing<'_> {
@@ -190,9 +192,10 @@ impl Writing<'_> {
         Ok(lives(message.to) && lives(fact.author) && !self.is_delivered(message.to, fact.position)?)
     }
 
-    fn edit_waiting(&self, waiting: &[Waiting], edit: Edit) -> Result<(), StoreError> {
-        INBOX.edit(self.connection, waiting.iter().map(|waiting| (waiting.inbox(), edit)).collect())?;
-        OUTBOX.edit(self.connection, waiting.iter().map(|waiting| (waiting.outbox(), edit)).collect())
+    fn edit_waiting(&mut self, waiting: &[Waiting], edit: Edit) -> Result<(), StoreError> {
+        self.more += INBOX.edit(self.connection, waiting.iter().map(|waiting| (waiting.inbox(), edit)).collect())?;
+        OUTBOX.edit(self.connection, waiting.iter().map(|waiting| (waiting.outbox(), edit)).collect())?;
+        Ok(())
     }
 
     /// What waits for a receiver, and fits.
@@ -213,7 +216,7 @@ impl Writing<'_> {
         Ok(found.into_iter().flatten().next().map(|entry| Waiting::read(&entry)))
     }
 
-    fn deliver(&self, Raise { account, incarnation, before, upto }: Raise) -> Result<(), StoreError> {
+    fn deliver(&mut self, Raise { account, incarnation, before, upto }: Raise) -> Result<(), StoreError> {
         // Only what waits is looked at.
         let mut delivered = self
             .waiting(account, |waiting| waiting.position.incarnation == incarnation && waiting.position.seq <= upto)?;
@@ -228,7 +231,7 @@ impl Writing<'_> {
         self.edit_waiting(&delivered, Edit::Remove)
     }
 
-    fn drop_pending(&self, account: AccountId) -> Result<(), StoreError> {
+    fn drop_pending(&mut self, account: AccountId) -> Result<(), StoreError> {
         let mut dropped = self.waiting(account, |_| true)?;
         let mut sent = Vec::new();
         OUTBOX.up(self.connection, &account.0.to_be_bytes(), |entry| {

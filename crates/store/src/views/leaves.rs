@@ -19,6 +19,7 @@ pub(super) struct Set<const N: usize> {
     down: &'static str,
     put: &'static str,
     drop: &'static str,
+    bytes: &'static str,
 }
 
 /// The statements of a set that is kept in a table of this name.
@@ -31,6 +32,7 @@ macro_rules! set {
             concat!("SELECT entries FROM ", $table, " WHERE first < ?1 ORDER BY first DESC"),
             concat!("INSERT OR REPLACE INTO ", $table, " VALUES (?1, ?2)"),
             concat!("DELETE FROM ", $table, " WHERE first = ?1"),
+            concat!("SELECT coalesce(sum(length(entries)), 0) FROM ", $table),
         )
     };
 }
@@ -60,12 +62,14 @@ impl<const N: usize> Set<N> {
         down: &'static str,
         put: &'static str,
         drop: &'static str,
+        bytes: &'static str,
     ) -> Self {
-        Self { covering, after, up, down, put, drop }
+        Self { covering, after, up, down, put, drop, bytes }
     }
 
-    /// Adds and removes entries. What is there already, or is not, stays so.
-    pub fn edit(&self, connection: &Connection, mut edits: Vec<([u8; N], Edit)>) -> Result<(), StoreError> {
+    /// Adds and removes entries. What is there already, or is not, stays so. Says how many more there are now.
+    pub fn edit(&self, connection: &Connection, mut edits: Vec<([u8; N], Edit)>) -> Result<i64, StoreError> {
+        let mut more = 0;
         edits.sort_unstable();
         let mut rest = edits.as_slice();
         while let Some((next, _)) = rest.first() {
@@ -74,10 +78,10 @@ impl<const N: usize> Set<N> {
                 connection.prepare_cached(self.after)?.query_row([&next[..]], |row| row.get(0)).optional()?;
             let here = end.map_or(rest.len(), |end| rest.partition_point(|(entry, _)| entry[..] < end[..]));
             let (edits, later) = rest.split_at(here);
-            self.rewrite(connection, &leaf, edits)?;
+            more += self.rewrite(connection, &leaf, edits)?;
             rest = later;
         }
-        Ok(())
+        Ok(more)
     }
 
     /// The leaf that an entry is in, if it is in any.
@@ -89,7 +93,8 @@ impl<const N: usize> Set<N> {
         Ok(Leaf { first: Some(row.get(0)?), entries })
     }
 
-    fn rewrite(&self, connection: &Connection, leaf: &Leaf<N>, edits: &[([u8; N], Edit)]) -> Result<(), StoreError> {
+    /// Says how many more entries there are now.
+    fn rewrite(&self, connection: &Connection, leaf: &Leaf<N>, edits: &[([u8; N], Edit)]) -> Result<i64, StoreError> {
         let merged = merge(&leaf.entries, edits);
         if let Some(first) = &leaf.first
             && merged.first().is_none_or(|entry| entry[..] != first[..])
@@ -103,7 +108,13 @@ impl<const N: usize> Set<N> {
         for piece in merged.chunks(most.max(1)) {
             put.execute(params![&piece[0][..], piece.as_flattened()])?;
         }
-        Ok(())
+        Ok(merged.len() as i64 - leaf.entries.len() as i64)
+    }
+
+    /// How many entries there are. Looks at every leaf.
+    pub fn count(&self, connection: &Connection) -> Result<u64, StoreError> {
+        let bytes: i64 = connection.query_row(self.bytes, [], |row| row.get(0))?;
+        Ok(bytes as u64 / N as u64)
     }
 
     /// Looks at the entries from a prefix on, upwards, until it is told to stop.
@@ -237,7 +248,7 @@ mod tests {
         ) {
             let connection = Connection::open_in_memory().unwrap();
             connection.execute("CREATE TABLE test (first BLOB PRIMARY KEY, entries BLOB) WITHOUT ROWID", []).unwrap();
-            let mut model = BTreeSet::new();
+            let (mut model, mut count) = (BTreeSet::new(), 0);
             for batch in batches {
                 let mut edits = std::collections::BTreeMap::new();
                 for (n, add) in batch {
@@ -247,8 +258,11 @@ mod tests {
                     if add { model.insert(n) } else { model.remove(&n) };
                 }
                 let edit = |add| if add { Edit::Add } else { Edit::Remove };
-                SET.edit(&connection, edits.into_iter().map(|(n, add)| (entry(n), edit(add))).collect()).unwrap();
+                let edits = edits.into_iter().map(|(n, add)| (entry(n), edit(add))).collect();
+                count += SET.edit(&connection, edits).unwrap();
+                prop_assert_eq!(count, model.len() as i64);
             }
+            prop_assert_eq!(SET.count(&connection).unwrap(), model.len() as u64);
             let (mut up, mut down) = (Vec::new(), Vec::new());
             SET.up(&connection, &from.to_be_bytes(), |entry| { up.push(number(entry)); true }).unwrap();
             SET.down(&connection, &from.to_be_bytes(), |entry| { down.push(number(entry)); true }).unwrap();

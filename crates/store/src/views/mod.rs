@@ -33,6 +33,7 @@ use crate::dir::DataDir;
 use crate::error::StoreError;
 use crate::log::is_damage;
 use crate::read::LogReader;
+use crate::sql::small;
 
 /// The version of the views' schema and of what applying means: others are made anew.
 const VERSION: i64 = 5;
@@ -72,6 +73,10 @@ pub struct Views {
     full: bool,
     /// The accounts that are deleted.
     deleted: HashSet<AccountId>,
+    /// How many messages wait for their receivers, with what is in the open transaction.
+    pending: u64,
+    /// The same at the last commit.
+    pending_committed: u64,
     made_anew: Option<&'static str>,
 }
 
@@ -111,6 +116,12 @@ impl Views {
         self.full
     }
 
+    /// How many messages wait for their receivers, over all accounts. What was taken in since the last commit
+    /// counts when it was asked for.
+    pub fn pending(&self) -> u64 {
+        self.pending
+    }
+
     fn existing(dir: &DataDir, log_end: LogIndex, mended: u64) -> Result<Self, Unusable> {
         let mut views = Self::connect(dir)?;
         let state = |name: &str| -> Result<Option<i64>, StoreError> {
@@ -141,6 +152,13 @@ impl Views {
         (views.stand, views.stamp) = (LogIndex(stand), Stamp(stamp));
         views.vector = views.load_vector()?;
         views.deleted = views.load_deleted()?;
+        // A program that did not keep the count has left it at another place.
+        let kept = if state("pending_place")? == Some(small(stand)) { state("pending")? } else { None };
+        views.pending = match kept {
+            Some(pending) => pending as u64,
+            None => entries::INBOX.count(&views.connection)?,
+        };
+        views.pending_committed = views.pending;
         views.begin_writing()?;
         Ok(views)
     }
@@ -184,6 +202,8 @@ impl Views {
             written: 0,
             full: false,
             deleted: HashSet::new(),
+            pending: 0,
+            pending_committed: 0,
             made_anew: None,
         })
     }
