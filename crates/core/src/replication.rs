@@ -304,7 +304,11 @@ impl Core {
                 let patient = planted(Bug::HeartbeatsConfirm)
                     || planted(Bug::KeepsSlowPeer)
                         && link.in_sync_since.is_some_and(|moved| now.mono.since(moved) < settings.confirm_patience);
-                if oldest.is_some_and(|since| now.mono.since(since) > settings.confirm_patience) && !patient {
+                // Who has been silent for so long already is not given the same time once more: a client that has
+                // waited for a frozen replica, and comes here, would wait as long again.
+                let silent = now.mono.since(link.last_heard) > settings.confirm_patience;
+                let late = |since| now.mono.since(since) > settings.confirm_patience || silent;
+                if oldest.is_some_and(late) && !patient {
                     slow.push(peer);
                 }
             }

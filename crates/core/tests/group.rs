@@ -236,6 +236,24 @@ fn a_frozen_peer_is_dropped_and_merges_when_it_wakes() {
     assert_eq!(world.vector(2), world.vector(0));
 }
 
+/// A client that has waited a second for a frozen replica comes to the next one: that one has not heard of it for
+/// as long, and does not wait another second.
+#[test]
+fn who_was_silent_for_a_second_is_not_waited_for_another_one() {
+    let mut world = World::new(3);
+    let (alice, _) = alice_and_bob(&mut world, 1);
+    world.freeze(2);
+    world.run(1100);
+    assert_eq!(world.standing(0)[2], Standing::InSync, "nothing waited for it");
+    let began = world.now;
+    assert_eq!(world.send_text(alice, "bob", "without it"), Copies { stored: 2, of: 3 });
+    let waited = world.now.since(began).as_millis();
+    assert!(waited < 100, "{waited} ms");
+    world.wake(2);
+    world.run(4000);
+    assert_eq!(world.send_text(alice, "bob", "with it again"), ALL);
+}
+
 /// A process that is being killed loses its links first: it must not promise with its last breath.
 #[test]
 fn nothing_is_answered_in_the_moment_of_dying() {

@@ -17,12 +17,19 @@ pub struct Arguments {
     /// How many people.
     #[arg(long, default_value_t = 40)]
     pub people: usize,
-    /// Only these kinds of faults: words of their names, separated by commas.
+    /// Only these kinds of faults: words of their names, separated by commas. Of the figures: kill, freeze, rejoin,
+    /// crowd.
     #[arg(long, value_delimiter = ',')]
     pub only: Vec<String>,
     /// Measures how long clients wait, instead.
     #[arg(long)]
     pub figures: bool,
+    /// Measured are the answers to so many clients: this process is some of them.
+    #[arg(long, hide = true, value_delimiter = ',')]
+    pub swarm: Vec<String>,
+    /// Their tokens.
+    #[arg(long, hide = true)]
+    pub tokens: Option<std::path::PathBuf>,
     /// Keeps data and logs, also of a run that went well.
     #[arg(long)]
     pub keep: bool,

@@ -13,12 +13,14 @@
 //! * `faults` names the kinds of trouble, `trouble` makes it, with `proxy`, `network`, `disk`, `ground`.
 //! * `checker` says what is wrong with what people were told and shown; `finale` and `logs` with what is there
 //!   in the end.
+//! * `figures`: how long clients wait.
 
 mod arguments;
 mod chance;
 mod checker;
 mod disk;
 mod faults;
+mod figures;
 mod finale;
 mod ground;
 mod group;
@@ -48,5 +50,21 @@ fn main() -> ExitCode {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("the machine has threads");
-    if runtime.block_on(run::run(&arguments)) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let well = runtime.block_on(async {
+        if let Some(tokens) = &arguments.tokens {
+            allow_many_files();
+            return figures::swarm::run(&arguments.swarm, tokens).await.is_ok();
+        }
+        if arguments.figures { figures::run(&arguments).await } else { run::run(&arguments).await }
+    });
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Every connection is an open file.
+fn allow_many_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where that is refused, connecting will say so.
+    let _ = setrlimit(Resource::Nofile, limit);
 }

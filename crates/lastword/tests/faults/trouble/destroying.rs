@@ -55,7 +55,9 @@ impl Trouble {
             Ok(what) => self.say(&format!("{name}: killed, and {what}")),
             Err(error) => self.shared.checker().violated(format!("{name}: {kind} could not be made: {error}")),
         }
-        if matches!(kind, Kind::Flip | Kind::TornTail) {
+        // A log whose end is cut off while a checkpoint has written some of it back is damaged in its pages, too.
+        let hurts = matches!(kind, Kind::Flip | Kind::TornTail);
+        if hurts {
             self.shared.checker().disk_is_hurt(number);
         }
         self.pause(chance, 1, 500, 5_000).await;
@@ -64,15 +66,15 @@ impl Trouble {
         if chance.percent(40) {
             self.more_trouble(chance).await;
         }
-        if kind == Kind::Flip {
+        if hurts {
             self.shared.network.heal();
             self.goes_on(number, said_before).await;
         }
         if !self.heal().await {
             return None;
         }
-        self.group.replica(number).may_end = kind == Kind::Flip;
-        if kind == Kind::Flip {
+        self.group.replica(number).may_end = hurts;
+        if hurts {
             self.read_through(number, said_before).await;
         }
         let said = self.group.replica(number).said(said_before);
