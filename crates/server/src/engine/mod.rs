@@ -172,6 +172,8 @@ impl Running {
             reads: reads::Reads::new(std::time::Instant::now()),
             engine: engine.clone(),
             behind: behind.clone(),
+            held: Vec::new(),
+            tried: None,
         };
         // The directory stays locked until the last of its files is closed.
         let views = spawn("views", move || {

@@ -1,4 +1,9 @@
 //! The views' thread: applies what the log has, and looks things up, in the order of asking.
+//!
+//! On a full disk the views answer from what they could write last. For who reads a history that is good enough. But a
+//! connection that was sent a page of what waits for it gets, from then on, what is released: what was released
+//! before, and is missing on the page, it would not get at all, and later messages would come before it. So what
+//! the core decides by waits until the views have everything again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +25,8 @@ const COMMIT_AFTER: Duration = Duration::from_secs(2);
 /// Changes are committed when they take so many bytes.
 const COMMIT_BYTES: u64 = 8 * 1024 * 1024;
 
+/// While somebody waits for it, a full disk is tried again after so long.
+const ROOM_AGAIN: Duration = Duration::from_millis(100);
 /// How much this thread stands back behind the others.
 const NICE: i32 = 5;
 
@@ -46,6 +53,15 @@ pub(super) struct ViewsThread {
     pub(super) reads: Reads,
     pub(super) engine: Engine,
     pub(super) behind: Arc<AtomicU64>,
+    /// Questions that wait until the disk has room. The core bounds how many there can be.
+    pub(super) held: Vec<(JobId, Query)>,
+    /// When the disk was last tried for them.
+    pub(super) tried: Option<Instant>,
+}
+
+/// Whether the core rests on the answer: then it must have all that was applied before the question.
+fn must_be_complete(query: &Query) -> bool {
+    matches!(query, Query::Inbox { .. } | Query::PendingCount(_) | Query::Known { .. })
 }
 
 impl ViewsThread {
@@ -81,13 +97,11 @@ impl ViewsThread {
                 Ok(ToViews::Query(job, Query::Facts { from, upto, limit_bytes })) => {
                     self.reads.push(Read { job, from, upto, limit_bytes });
                 }
-                Ok(ToViews::Query(job, query)) => {
-                    let found = self.views.query(&query)?;
-                    self.engine.give_blocking(ToCore::Input(Input::Found(job, found)));
-                }
+                Ok(ToViews::Query(job, query)) => self.look_up(job, query)?,
                 Err(RecvTimeoutError::Timeout) => uncommitted += self.make()?,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
+            self.look_up_held()?;
             self.read_for_peers()?;
             let waits = uncommitted > 0 || self.views.is_full();
             if uncommitted >= COMMIT_BYTES || waits && committed.elapsed() >= COMMIT_AFTER {
@@ -103,11 +117,37 @@ impl ViewsThread {
         self.engine.metrics.set_pending(self.making.is_none().then(|| self.views.pending()));
     }
 
+    /// Answers a question, if the views have what it asks for.
+    fn look_up(&mut self, job: JobId, query: Query) -> Result<(), StoreError> {
+        let found = self.views.query(&query)?;
+        if self.views.is_full() && must_be_complete(&query) {
+            self.held.push((job, query));
+            return Ok(());
+        }
+        self.engine.give_blocking(ToCore::Input(Input::Found(job, found)));
+        Ok(())
+    }
+
+    /// Tries whether the disk has room again, for those who wait for that.
+    fn look_up_held(&mut self) -> Result<(), StoreError> {
+        if self.held.is_empty() || self.tried.is_some_and(|tried| tried.elapsed() < ROOM_AGAIN) {
+            return Ok(());
+        }
+        self.tried = Some(Instant::now());
+        self.views.commit()?;
+        if self.views.is_full() {
+            return Ok(());
+        }
+        let held = std::mem::take(&mut self.held);
+        held.into_iter().try_for_each(|(job, query)| self.look_up(job, query))
+    }
+
     /// The next job. Without one: views in the making are gone on with, and what peers ask for is read in its time.
     fn next(&mut self, jobs: &Receiver<ToViews>) -> Result<ToViews, RecvTimeoutError> {
         let can_go_on = self.making.is_some() && !self.views.is_full();
         let wait = self.reads.wait(Instant::now()).unwrap_or(COMMIT_AFTER);
-        jobs.recv_timeout(if can_go_on { Duration::ZERO } else { wait.min(COMMIT_AFTER) })
+        let patience = if self.held.is_empty() { COMMIT_AFTER } else { ROOM_AGAIN };
+        jobs.recv_timeout(if can_go_on { Duration::ZERO } else { wait.min(patience) })
     }
 
     /// Reads a piece of the log for a peer, if its time has come.
@@ -148,5 +188,64 @@ impl ViewsThread {
             self.engine.give_blocking(ToCore::Input(Input::ViewsReady(true)));
         }
         Ok(weight)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU64;
+
+    use lastword_facts::fact::Message;
+    use lastword_facts::ids::{AccountId, Incarnation, Key, LogIndex, Position, Seq, Stamp};
+    use lastword_facts::{Body, Fact};
+    use lastword_store::{DataDir, Log};
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    const BOB: AccountId = AccountId(2);
+
+    fn message(seq: u64) -> Arc<Fact> {
+        let position = Position { incarnation: Incarnation(1), seq: Seq(seq) };
+        let body = Body::Message(Message { to: BOB, text: "hello".to_owned(), at_ms: 1 });
+        Arc::new(Fact::new(position, Vec::new(), Stamp(seq), AccountId(1), Key(u128::from(seq)), body))
+    }
+
+    /// Found by real processes on a full disk: a client came to a replica whose views lacked the last second, got the
+    /// next messages, and not those.
+    #[test]
+    fn a_page_of_what_waits_is_whole_also_after_a_full_disk() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(parent.path().join("data")).unwrap();
+        let mut log = Log::open(&dir).unwrap();
+        let mut views = Views::open(&dir, LogIndex::NONE, 0).unwrap();
+        let facts: Vec<_> = (1..=2000).map(message).collect();
+        log.append(&facts).unwrap();
+        let applied = |(n, fact): (usize, &Arc<Fact>)| Applied {
+            index: LogIndex(n as u64 + 1),
+            position: fact.position,
+            stamp: fact.stamp,
+            change: Change::Message(fact.clone()),
+        };
+        views.apply(&facts.iter().enumerate().map(applied).collect::<Vec<_>>()).unwrap();
+        views.limit_pages(1).unwrap();
+        let (to_core, mut answers) = mpsc::channel(10);
+        let options = crate::Options::new("127.0.0.1:1".parse().unwrap(), parent.path().to_owned());
+        let engine = Engine::new(to_core, Arc::new(crate::metrics::Metrics::new(&options)));
+        let reader = LogReader::open(&dir).unwrap();
+        let (reads, behind) = (Reads::new(Instant::now()), Arc::new(AtomicU64::new(0)));
+        let (held, tried) = (Vec::new(), None);
+        let mut thread = ViewsThread { views, making: None, reader, reads, engine, behind, held, tried };
+        let page = Query::Inbox { account: BOB, after: LogIndex::NONE, limit: 5000 };
+        thread.look_up(JobId(1), page).unwrap();
+        thread.look_up_held().unwrap();
+        assert!(answers.try_recv().is_err(), "the disk is full: this page is not whole");
+        thread.views.limit_pages(1 << 20).unwrap();
+        thread.tried = None;
+        thread.look_up_held().unwrap();
+        let Ok(ToCore::Input(Input::Found(JobId(1), Found::Messages { messages, .. }))) = answers.try_recv() else {
+            panic!("answered as soon as there is room")
+        };
+        assert_eq!(messages.len(), 2000);
     }
 }
