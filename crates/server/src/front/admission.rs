@@ -10,6 +10,9 @@ use lastword_protocol::{Op, Request};
 use crate::limits::{Address, Attempt, Meter, Outcome};
 use crate::listen::Shared;
 
+/// Where too many try one name from one address at once: when it is worth another try, in milliseconds.
+const CROWD_RETRY_MS: u64 = 1000;
+
 /// What one connection has asked for, as far as limits are concerned.
 pub(super) struct Admission<'a> {
     shared: &'a Shared,
@@ -58,26 +61,28 @@ impl<'a> Admission<'a> {
             self.behind.push_back(request);
             return Admitted::Later;
         }
-        self.turn(request, now).map_or(Admitted::Later, Admitted::Now)
+        self.turn(request, now)
     }
 
     /// Whoever has tried many wrong passwords waits before he may try the next.
-    fn turn(&mut self, request: Request, now: Instant) -> Option<Turn> {
+    fn turn(&mut self, request: Request, now: Instant) -> Admitted {
         let logins = &self.shared.logins;
         let (attempt, wait) = match (&request.op, &self.name) {
             (Op::Login { name, .. }, _) | (Op::Password { .. }, Some(name)) => {
-                let (attempt, wait) = logins.begin(name, self.from, now);
-                (Some(attempt), wait)
+                match logins.begin(name, self.from, now) {
+                    Some((attempt, wait)) => (Some(attempt), wait),
+                    None => return Admitted::Refused(request, CROWD_RETRY_MS),
+                }
             }
             (Op::Create { .. }, _) => (None, logins.begin_create(self.from, now)),
             _ => (None, Duration::ZERO),
         };
         let turn = Turn { request, attempt };
         if wait.is_zero() {
-            return Some(turn);
+            return Admitted::Now(turn);
         }
         self.held = Some(Box::new((now + wait, turn)));
-        None
+        Admitted::Later
     }
 
     /// When something that was held has its turn.
@@ -85,14 +90,14 @@ impl<'a> Admission<'a> {
         self.held.as_ref().map(|held| held.0)
     }
 
-    /// The next of what waited, if its time has come.
-    pub(super) fn next_due(&mut self, now: Instant) -> Option<Turn> {
+    /// The next of what waited, if its time has come: never [`Admitted::Later`].
+    pub(super) fn next_due(&mut self, now: Instant) -> Option<Admitted> {
         match &self.held {
             Some(held) if held.0 > now => None,
-            Some(_) => self.held.take().map(|held| held.1),
+            Some(_) => self.held.take().map(|held| Admitted::Now(held.1)),
             None => {
                 let request = self.behind.pop_front()?;
-                self.turn(request, now)
+                Some(self.turn(request, now)).filter(|admitted| !matches!(admitted, Admitted::Later))
             }
         }
     }
@@ -104,8 +109,11 @@ impl<'a> Admission<'a> {
 
     /// What waits will not have its turn.
     pub(super) fn give_up(&mut self) -> impl Iterator<Item = Request> + use<> {
-        let held = self.held.take().map(|held| held.1.request);
-        held.into_iter().chain(std::mem::take(&mut self.behind))
+        let held = self.held.take().map(|held| held.1);
+        if let Some(attempt) = held.as_ref().and_then(|held| held.attempt) {
+            self.shared.logins.end(attempt, Outcome::NotJudged);
+        }
+        held.map(|held| held.request).into_iter().chain(std::mem::take(&mut self.behind))
     }
 
     /// An attempt went to the core, by this tag; or it was refused before that.
@@ -131,6 +139,16 @@ impl<'a> Admission<'a> {
         if let Ok(Answer::Created { account, name, .. } | Answer::LoggedIn { account, name, .. }) = result {
             self.name = Some(name.clone());
             self.meter.log_in(&self.shared.accounts, *account, Instant::now());
+        }
+    }
+}
+
+impl Drop for Admission<'_> {
+    /// Whoever goes before he knows what came of his attempt has had one all the same.
+    fn drop(&mut self) {
+        let held = self.held.take().and_then(|held| held.1.attempt);
+        for attempt in held.into_iter().chain(self.under_way.drain(..).map(|(_, attempt)| attempt)) {
+            self.shared.logins.end(attempt, Outcome::Wrong);
         }
     }
 }

@@ -206,15 +206,8 @@ impl Connection<'_> {
             match Request::from_json(&self.read[line]) {
                 Ok(request) => {
                     let is_dear = matches!(request.op, Op::List { .. });
-                    match self.admission.admit(request, now) {
-                        Admitted::Now(turn) => requests.extend(self.convert(turn, now)),
-                        Admitted::Later => {}
-                        Admitted::Refused(request, retry_ms) => {
-                            self.shared.engine.metrics.requests.add(Operation::of(&request.op), 1);
-                            let text = "This is more than one client may ask for in this time: wait a little.";
-                            self.push_refusal(Some(request.id), Refusal::too_many(text, retry_ms));
-                        }
-                    }
+                    let admitted = self.admission.admit(request, now);
+                    requests.extend(self.on_admitted(admitted, now));
                     // Patterns take long to compile: others have their turn in between.
                     if is_dear {
                         tokio::task::yield_now().await;
@@ -250,12 +243,25 @@ impl Connection<'_> {
         self.unanswered.len() + self.admission.waiting() < UNANSWERED
     }
 
+    fn on_admitted(&mut self, admitted: Admitted, now: std::time::Instant) -> Option<(Tag, CoreRequest)> {
+        match admitted {
+            Admitted::Now(turn) => self.convert(turn, now),
+            Admitted::Later => None,
+            Admitted::Refused(request, retry_ms) => {
+                self.shared.engine.metrics.requests.add(Operation::of(&request.op), 1);
+                let text = "This is more than one client may ask for in this time: wait a little.";
+                self.push_refusal(Some(request.id), Refusal::too_many(text, retry_ms));
+                None
+            }
+        }
+    }
+
     /// Carries out what waited, as far as its time has come.
     async fn carry_out_due(&mut self) {
         let mut requests = Vec::new();
         let now = std::time::Instant::now();
-        while let Some(turn) = self.admission.next_due(now) {
-            requests.extend(self.convert(turn, now));
+        while let Some(admitted) = self.admission.next_due(now) {
+            requests.extend(self.on_admitted(admitted, now));
         }
         if !requests.is_empty() {
             self.shared.engine.give(ToCore::Requests(self.id, requests)).await;

@@ -25,6 +25,9 @@ const FREE_OF_ADDRESS: u32 = 10;
 const FREE_OF_NAME: u32 = 4;
 /// For what others do elsewhere nobody waits longer.
 const MOST_FOR_NAME: Duration = Duration::from_secs(2);
+/// Attempts for one name from one address that may be under way at a time: or each connection more would be one guess
+/// more. Not on loopback, where many may be behind what passes their connections on.
+const UNDER_WAY: u32 = 16;
 /// After so long without an attempt all is forgotten.
 const FORGET: Duration = Duration::from_secs(15 * 60);
 /// So many are remembered of each kind; with more, those that were longest quiet are forgotten.
@@ -69,6 +72,8 @@ struct Table<K>(HashMap<K, Count>);
 #[derive(Debug, Clone, Copy)]
 struct Count {
     wrong: u32,
+    /// Attempts that have not ended yet.
+    under_way: u32,
     /// Somebody has got in.
     right: bool,
     last: Instant,
@@ -80,12 +85,16 @@ impl Logins {
         Self { free, most, hasher: RandomState::new(), counts: Mutex::default() }
     }
 
-    /// An attempt begins. How long it has to wait.
-    pub(crate) fn begin(&self, name: &str, address: Address, now: Instant) -> (Attempt, Duration) {
+    /// An attempt begins. How long it has to wait; `None` if there are too many.
+    pub(crate) fn begin(&self, name: &str, address: Address, now: Instant) -> Option<(Attempt, Duration)> {
         // A name and what it is called after a split are one.
         let name = name.split('~').next().unwrap_or(name).to_ascii_lowercase();
         let name = self.hasher.hash_one(name);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let crowd = counts.pairs.0.get(&(name, address)).map_or(0, |pair| pair.under_way);
+        if crowd >= UNDER_WAY && !address.is_loopback() {
+            return None;
+        }
         let pair = counts.pairs.begin((name, address), now);
         let of_address = counts.addresses.begin(address, now);
         let of_name = counts.names.begin(name, now);
@@ -97,7 +106,7 @@ impl Logins {
             let most = MOST_FOR_NAME.min(self.most);
             wait = wait.max(delay(of_name.wrong, self.free.saturating_mul(FREE_OF_NAME), most));
         }
-        (Attempt { name, address }, wait)
+        Some((Attempt { name, address }, wait))
     }
 
     /// Somebody makes an account. How long that has to wait.
@@ -114,6 +123,9 @@ impl Logins {
     pub(crate) fn end(&self, attempt: Attempt, outcome: Outcome) {
         let Attempt { name, address } = attempt;
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pair) = counts.pairs.0.get_mut(&(name, address)) {
+            pair.under_way = pair.under_way.saturating_sub(1);
+        }
         match outcome {
             Outcome::Wrong => {}
             Outcome::Right => {
@@ -149,7 +161,7 @@ impl<K> Default for Table<K> {
 impl<K: Eq + Hash + Copy> Table<K> {
     /// Counts an attempt as wrong for now. Says what was before it.
     fn begin(&mut self, key: K, now: Instant) -> Count {
-        let fresh = Count { wrong: 0, right: false, last: now };
+        let fresh = Count { wrong: 0, under_way: 0, right: false, last: now };
         if !self.0.contains_key(&key) && self.0.len() >= REMEMBERED {
             self.forget(now);
         }
@@ -159,6 +171,7 @@ impl<K: Eq + Hash + Copy> Table<K> {
         }
         let before = *count;
         count.wrong = count.wrong.saturating_add(1);
+        count.under_way += 1;
         count.last = now;
         before
     }
@@ -198,13 +211,13 @@ mod tests {
     }
 
     fn wrong(logins: &Logins, name: &str, from: u32, now: Instant) -> Duration {
-        let (attempt, wait) = logins.begin(name, address(from), now);
+        let (attempt, wait) = logins.begin(name, address(from), now).unwrap();
         logins.end(attempt, Outcome::Wrong);
         wait
     }
 
     fn right(logins: &Logins, name: &str, from: u32, now: Instant) -> Duration {
-        let (attempt, wait) = logins.begin(name, address(from), now);
+        let (attempt, wait) = logins.begin(name, address(from), now).unwrap();
         logins.end(attempt, Outcome::Right);
         wait
     }
@@ -232,7 +245,12 @@ mod tests {
     #[test]
     fn many_at_once_gain_nothing() {
         let (logins, now) = logins();
-        let under_way: Vec<_> = (0..20).map(|_| logins.begin("ann", address(HOME), now)).collect();
+        let under_way: Vec<_> = (0..20).filter_map(|_| logins.begin("ann", address(HOME), now)).collect();
+        assert_eq!(under_way.len(), UNDER_WAY as usize);
+        assert!(
+            logins.begin("ann", address(0x7F00_0001), now).is_some()
+                && logins.begin("bob", address(HOME), now).is_some()
+        );
         assert_eq!(under_way.iter().filter(|(_, wait)| wait.is_zero()).count(), 5);
         for (attempt, _) in under_way {
             logins.end(attempt, Outcome::NotJudged);
