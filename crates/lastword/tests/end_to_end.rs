@@ -348,3 +348,25 @@ async fn what_is_damaged_everywhere_is_given_up_and_the_rest_goes_on() {
         assert_eq!(history(&reader, "alice").await, left);
     }
 }
+
+/// What others write can't move the cursor of who reads it, or make one line look like another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn control_characters_reach_no_terminal() {
+    let group = Group::start(1).await;
+    let (eve, _events) = group.client(&[0]);
+    eve.create("eve", "secret").await.expect("created");
+    let (bob, _events) = group.client(&[0]);
+    bob.create("bob", "secret").await.expect("created");
+    bob.close().await;
+    eve.send("bob", "red \u{1b}[31m bell \u{7} back \u{8}\r\u{9b}2J turned \u{202e}txt\nbob: forged")
+        .await
+        .expect("sent");
+    let (pending, _) = group.chat(&[0], "login eve secret\nlist_pending\n");
+    let (shown, _) = group.chat(&[0], "login bob secret\nhistory eve\n");
+    let all = [pending.join("\n"), shown.join("\n")];
+    for said in &all {
+        assert!(said.contains("red \\u{1b}[31m bell \\u{7} back \\u{8}\\u{d}\\u{9b}2J turned \\u{202e}txt"), "{said}");
+        assert!(!said.contains(|c: char| c.is_control() && c != '\n' || c == '\u{202e}'), "{said:?}");
+    }
+    assert_eq!(all[1].matches("[31m").count(), 2, "as an event and in the history: {}", all[1]);
+}

@@ -47,7 +47,7 @@ pub(crate) fn progress(text: &str) {
     eprintln!("{text}");
 }
 
-/// Says on standard error why the program ends.
+/// Says on standard error why the program ends. A server may have said some of it.
 pub(crate) fn complain(error: &anyhow::Error) {
-    eprintln!("lastword: {error:#}");
+    eprintln!("lastword: {}", escape::lines(&format!("{error:#}")).join("\n"));
 }
