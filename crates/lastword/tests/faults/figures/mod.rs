@@ -6,6 +6,7 @@
 
 mod crowd;
 mod load;
+mod strangers;
 pub mod swarm;
 
 use std::path::Path;
@@ -51,7 +52,7 @@ pub async fn run(arguments: &Arguments) -> bool {
 async fn measure(dir: &Path, arguments: &Arguments, progress: &Progress) -> Option<bool> {
     let mut well = true;
     let wanted = |word: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == word);
-    if ["kill", "freeze", "rejoin"].iter().any(|word| wanted(word)) {
+    if ["kill", "freeze", "rejoin", "strangers"].iter().any(|word| wanted(word)) {
         let folder = dir.join("load");
         let group = start(&folder, &[]).await?;
         let load = Load::start(&group).await?;
@@ -64,6 +65,9 @@ async fn measure(dir: &Path, arguments: &Arguments, progress: &Progress) -> Opti
         }
         if wanted("rejoin") {
             well &= rejoin(&group, &load, progress).await?;
+        }
+        if wanted("strangers") {
+            well &= strangers::measure(&group, &load, progress).await?;
         }
         load.stop().await;
     }
