@@ -6,18 +6,23 @@
 //!    withdrawn, of accounts that live. Any other with such a claim is called `name~xxxx`.
 //! 2. A deleted account is deleted for ever.
 //! 3. The password is the one with the largest order; before any, that of the account's first claim.
+//!    It may have been hashed anew since: that replaces the hash alone.
 //! 4. A session is good while it is among the [`limits::SESSIONS`] newest ever, was not ended, and
 //!    the account's password is the one that opened it (or the one that kept it).
+
+#[cfg(test)]
+mod any_order;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use lastword_facts::fact::{Claim, Password, Session, Verdict};
+use lastword_facts::fact::{Claim, Password, Rehash, Session, Verdict};
 use lastword_facts::ids::{AccountId, Order};
 use lastword_facts::token::TokenHash;
-use lastword_facts::views::{AccountRecord, ClaimRecord, PasswordRecord, SessionRecord};
+use lastword_facts::views::{AccountRecord, ClaimRecord, PasswordRecord, RehashRecord, SessionRecord};
 use lastword_facts::{Fact, limits};
+use lastword_marks::{Bug, planted};
 
 /// Accounts that a login by one name may mean: its owner, and others that claimed it in a split.
 const LOGIN_CANDIDATES: usize = 4;
@@ -53,9 +58,30 @@ impl Account {
         self.record.password.as_ref().map(|password| password.order)
     }
 
+    /// The order of the fact that set the password in force: of its first claim, if there was no other since.
+    pub(crate) fn password_set(&self) -> Option<Order> {
+        let first = self.record.claims.first().map(|claim| claim.order);
+        self.password_order().or(first)
+    }
+
+    /// The order of the fact that the hash of the password in force stands in.
+    pub(crate) fn hash_order(&self) -> Option<Order> {
+        self.record.rehash.as_ref().map(|rehash| rehash.order).or(self.password_set())
+    }
+
     /// The hash of the password in force.
     pub(crate) fn password_hash(&self) -> &str {
-        self.record.password.as_ref().map_or(&self.record.first_password, |password| &password.hash)
+        match (&self.record.rehash, &self.record.password) {
+            (Some(rehash), _) => &rehash.hash,
+            (None, Some(password)) => &password.hash,
+            (None, None) => &self.record.first_password,
+        }
+    }
+
+    /// Another password may be in force: how the one before was hashed anew is forgotten with it.
+    fn forget_rehash(&mut self) {
+        let set = self.password_set();
+        self.record.rehash.take_if(|rehash| Some(rehash.of) != set);
     }
 
     fn session_is_good(&self, session: &SessionRecord) -> bool {
@@ -207,6 +233,7 @@ impl Directory {
                 password: None,
                 sessions: Vec::new(),
                 deleted: false,
+                rehash: None,
             },
             called: claim.name.as_str().into(),
         });
@@ -219,7 +246,8 @@ impl Directory {
         }
         let place = record.claims.partition_point(|other| other.order < made.order);
         record.claims.insert(place, made);
-        if !record.deleted {
+        account.forget_rehash();
+        if !account.record.deleted {
             let claimants = self.names.entry(folded.clone()).or_default();
             if !claimants.contains(&id) {
                 claimants.push(id);
@@ -281,6 +309,22 @@ impl Directory {
             keep: password.keep,
             position: fact.position,
         });
+        account.forget_rehash();
+        self.changed(fact.author)
+    }
+
+    /// The password that this one names was there before it. If another one is in force, it was replaced, and does
+    /// not come back: so what is passed over here is never missed.
+    pub(crate) fn rehash(&mut self, fact: &Fact, rehash: &Rehash) -> Option<Box<AccountRecord>> {
+        let account = self.accounts.get_mut(&fact.author)?;
+        let order = fact.order();
+        let newest = account.record.rehash.as_ref().map(|newest| newest.order);
+        let stale = newest >= Some(order) && !planted(Bug::LatestHash);
+        if Some(rehash.of) != account.password_set() || stale {
+            return None;
+        }
+        let hash = rehash.password.clone();
+        account.record.rehash = Some(RehashRecord { of: rehash.of, order, hash });
         self.changed(fact.author)
     }
 

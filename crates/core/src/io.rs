@@ -78,11 +78,21 @@ pub enum Input {
     /// The answer to [`Output::Hash`]; `None` if it could not be done now.
     Hashed(JobId, Option<String>, SessionToken),
     /// The answer to [`Output::Check`]: which of the hashes fits, if any; or that too many wait.
-    Checked(JobId, Result<Option<usize>, Busy>, SessionToken),
+    Checked(JobId, Result<Option<Fit>, Busy>, SessionToken),
     /// The answer to [`Output::Query`].
     Found(JobId, Found),
     /// Time has passed.
     Timer,
+}
+
+/// A password fits a hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fit {
+    /// Which of the hashes it fits.
+    pub which: usize,
+    /// The password hashed anew, if that hash was made with other parameters than are in use now. (It is made
+    /// before the login is answered, which then takes twice as long, once.)
+    pub rehashed: Option<String>,
 }
 
 /// Too many password hashes wait already.

@@ -28,6 +28,7 @@ mod kind {
     pub const PASSWORD: u32 = 8;
     pub const DELETE: u32 = 9;
     pub const LOST: u32 = 10;
+    pub const REHASH: u32 = 11;
 }
 
 impl Fact {
@@ -108,6 +109,7 @@ fn encode_body(body: &Body, into: &mut Vec<u8>) -> u32 {
         Body::Password(password) => write(kind::PASSWORD, password, into),
         Body::Delete => kind::DELETE,
         Body::Lost => kind::LOST,
+        Body::Rehash(rehash) => write(kind::REHASH, rehash, into),
         Body::Unknown(unknown) => unknown.kind,
     }
 }
@@ -127,6 +129,7 @@ fn decode_body(kind: u32, bytes: &[u8]) -> Body {
         kind::PASSWORD => read(bytes, Body::Password),
         kind::DELETE => Some(Body::Delete),
         kind::LOST => Some(Body::Lost),
+        kind::REHASH => read(bytes, Body::Rehash),
         _ => None,
     };
     body.unwrap_or(Body::Unknown(Unknown { kind }))
@@ -137,7 +140,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::fact::{Claim, Delivered, Logout, Message, Password, Session, Verdict};
+    use crate::fact::{Claim, Delivered, Logout, Message, Password, Rehash, Session, Verdict};
     use crate::ids::Order;
     use crate::token::TokenHash;
 
@@ -156,6 +159,7 @@ mod tests {
             Body::Password(Password { password: "$argon2id$".into(), keep: None }),
             Body::Delete,
             Body::Lost,
+            Body::Rehash(Rehash { password: "$argon2id$".into(), of: order }),
         ]
     }
 

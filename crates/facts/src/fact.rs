@@ -57,6 +57,8 @@ pub enum Body {
     Password(Password),
     /// The author's account is gone, for ever.
     Delete,
+    /// The author's password is the same, and hashed anew.
+    Rehash(Rehash),
     /// The fact of this position was damaged on every replica: this fills the gap that it left.
     Lost,
     /// A fact of a newer version, or one that can't be read: kept, passed on, and without effect.
@@ -141,6 +143,18 @@ pub struct Password {
     pub keep: Option<TokenHash>,
 }
 
+/// The author's password is the same, and hashed anew: with parameters that have changed since.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Rehash {
+    /// Its hash, in the PHC string format.
+    #[n(0)]
+    pub password: String,
+    /// Which password: the order of the fact that set it, a [`Claim`] or a [`Password`]. Of any other it says nothing.
+    /// Of several for one password, the one with the largest order counts.
+    #[n(1)]
+    pub of: Order,
+}
+
 /// A fact that this program does not understand.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unknown {
@@ -191,7 +205,9 @@ impl Fact {
             {
                 Some("it speaks of a name that breaks the rules")
             }
-            Body::Claim(Claim { password, .. }) | Body::Password(Password { password, .. })
+            Body::Claim(Claim { password, .. })
+            | Body::Password(Password { password, .. })
+            | Body::Rehash(Rehash { password, .. })
                 if password.len() > limits::PASSWORD_HASH_BYTES =>
             {
                 Some("its password hash is too long")

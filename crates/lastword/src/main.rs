@@ -8,6 +8,7 @@ mod import;
 mod key;
 mod limits;
 mod local;
+mod passwords;
 mod server;
 mod status;
 mod tls;

@@ -86,6 +86,9 @@ pub struct Options {
     pub via: Vec<(String, Address)>,
     /// The wall clock is so many milliseconds ahead of the machine's: for tests.
     pub clock_offset_ms: i64,
+    /// Memory of one password hash. Passwords that were hashed with another are hashed anew at the next login: it is
+    /// to be the same on all replicas.
+    pub hash_memory_kib: u32,
 }
 
 impl Options {
@@ -105,6 +108,7 @@ impl Options {
             views_behind_max: 200_000,
             via: Vec::new(),
             clock_offset_ms: 0,
+            hash_memory_kib: passwords::MEMORY_KIB,
         }
     }
 }

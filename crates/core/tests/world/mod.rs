@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use lastword_core::io::*;
 use lastword_core::{Config, Core, Input, Mono, Now, Output, PeerMessage, Settings};
+use lastword_facts::fact::Unknown;
 use lastword_facts::ids::{Incarnation, Key, LogIndex};
 use lastword_facts::token::{Pos, SessionToken};
 use lastword_facts::views::{Found, Query, Snapshot};
-use lastword_facts::{Fact, VersionVector};
+use lastword_facts::{Body, Fact, VersionVector};
 
 use views::Views;
 
@@ -54,6 +55,10 @@ pub struct Node {
     asleep: Vec<Happening>,
     pub clock_offset_us: i64,
     pub reports: Vec<Report>,
+    /// With which parameters it hashes passwords.
+    pub hash_version: u32,
+    /// It is of a version that does not know the newest kinds of facts.
+    pub older: bool,
     wake: Option<Mono>,
 }
 
@@ -96,6 +101,8 @@ impl World {
                 asleep: Vec::new(),
                 clock_offset_us: 0,
                 reports: Vec::new(),
+                hash_version: 1,
+                older: false,
                 wake: None,
             });
         }
@@ -297,11 +304,18 @@ impl World {
             Output::Alone(alone) => self.nodes[node].alone = alone,
             Output::Hash(job, password) => {
                 self.number += 1;
-                self.at(HOP, back(Input::Hashed(job, Some(format!("hash of {}", password.0)), token)));
+                let hash = format!("hash of {} v{}", password.0, self.nodes[node].hash_version);
+                self.at(HOP, back(Input::Hashed(job, Some(hash), token)));
             }
             Output::Check(job, password, hashes) => {
                 self.number += 1;
-                let fits = hashes.iter().position(|hash| *hash == format!("hash of {}", password.0));
+                let now = self.nodes[node].hash_version;
+                let version = |hash: &String| hash.strip_prefix(&format!("hash of {} v", password.0))?.parse().ok();
+                let fits = hashes.iter().enumerate().find_map(|(which, hash)| Some((which, version(hash)?)));
+                let fits = fits.map(|(which, version): (usize, u32)| {
+                    let rehashed = (version != now).then(|| format!("hash of {} v{now}", password.0));
+                    Fit { which, rehashed }
+                });
                 self.at(HOP, back(Input::Checked(job, Ok(fits), token)));
             }
             Output::Answer(connection, tag, answer) => {
@@ -330,7 +344,12 @@ impl World {
         // Over the wire and back, so that what is said is what is understood.
         let mut bytes = Vec::new();
         message.encode(&mut bytes);
-        let message = PeerMessage::decode(&bytes).expect("what a core says can be read");
+        let mut message = PeerMessage::decode(&bytes).expect("what a core says can be read");
+        if let PeerMessage::Push(facts) | PeerMessage::Pulled(_, facts) = &mut message
+            && self.nodes[to].older
+        {
+            facts.iter_mut().for_each(|fact| *fact = as_read_by_older(fact));
+        }
         let life = self.nodes[to].life;
         let input = Input::Link(ReplicaId(from as u8), link, message);
         self.at(HOP, Happening::Input { node: to, life, input });
@@ -431,6 +450,17 @@ impl World {
             other => panic!("no status: {other:?}"),
         }
     }
+}
+
+/// The same bytes, in the eyes of who does not know the newest kinds.
+fn as_read_by_older(fact: &Arc<Fact>) -> Arc<Fact> {
+    let kind = match &fact.body {
+        Body::Rehash(_) => 11,
+        _ => return fact.clone(),
+    };
+    let mut fact = Fact::clone(fact);
+    fact.body = Body::Unknown(Unknown { kind });
+    Arc::new(fact)
 }
 
 pub fn create(name: &str, key: Key) -> Request {

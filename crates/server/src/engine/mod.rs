@@ -150,7 +150,7 @@ impl Running {
         let (to_log, log_jobs) = std::sync::mpsc::channel();
         let (to_views, views_jobs) = std::sync::mpsc::channel();
         let behind = Arc::new(AtomicU64::new(0));
-        let passwords = crate::passwords::Passwords::new(tokio::runtime::Handle::current());
+        let passwords = crate::passwords::Passwords::new(tokio::runtime::Handle::current(), options.hash_memory_kib);
         let Opened { mut core, log, views, making, reader, group, clock, dir } = opened;
         if making.is_some() {
             core.handle(clock.now(), Input::ViewsReady(false));

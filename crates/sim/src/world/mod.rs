@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lastword_client::machine::{Epoch, Input as ClientInput, Output as ClientOutput, ReplicaIndex, Time};
-use lastword_core::io::{Answer, ConnectionId, Event as CoreEvent, LinkId, Output, ReplicaId, Report, Tag};
+use lastword_core::io::{
+    Answer, ConnectionId, Event as CoreEvent, Fit, LinkId, Output, Password, ReplicaId, Report, Tag,
+};
 use lastword_core::{Config, Core, Input, Mono, PeerMessage, Settings};
 use lastword_facts::ids::{Incarnation, LogIndex, Position, Stamp};
 use lastword_facts::token::SessionToken;

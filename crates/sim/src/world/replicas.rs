@@ -226,11 +226,17 @@ impl World {
             Output::Alone(alone) => self.nodes[node].disk.alone = alone,
             Output::Hash(job, password) => {
                 let (token, wait) = (self.draw_token(), self.hashing());
-                self.after(wait, back(Input::Hashed(job, Some(format!("hash of {}", password.0)), token)));
+                self.after(wait, back(Input::Hashed(job, Some(sim_hash(&password, &token)), token)));
             }
             Output::Check(job, password, hashes) => {
-                let fits = hashes.iter().position(|hash| *hash == format!("hash of {}", password.0));
+                // Hashes end in something of their own, as those with a salt do.
+                let fits = hashes.iter().position(|hash| hash.starts_with(&format!("hash of {},", password.0)));
                 let (token, wait) = (self.draw_token(), self.hashing());
+                let fits = fits.map(|which| {
+                    // Now and then the parameters have changed.
+                    let rehashed = token.0[0] % 4 == 0;
+                    Fit { which, rehashed: rehashed.then(|| sim_hash(&password, &token)) }
+                });
                 self.after(wait, back(Input::Checked(job, Ok(fits), token)));
             }
             Output::Answer(connection, tag, result) => {
@@ -336,4 +342,9 @@ impl World {
             _ => {}
         }
     }
+}
+
+/// A hash of a password, with some of what was drawn for a token in the place of a salt.
+fn sim_hash(password: &Password, salt: &SessionToken) -> String {
+    format!("hash of {},{:02x}{:02x}", password.0, salt.0[1], salt.0[2])
 }

@@ -1,0 +1,21 @@
+//! `lastword server`: the options on passwords.
+
+use clap::Args;
+use lastword_server::Options;
+
+/// How passwords are kept.
+#[derive(Args)]
+#[command(next_help_heading = "Passwords and sessions")]
+pub(crate) struct PasswordArguments {
+    /// Memory of one password hash, in mebibytes: the same on all replicas. A password that was hashed with another is
+    /// hashed anew when its owner logs in.
+    #[arg(long, value_name = "MIB", default_value_t = 19, value_parser = clap::value_parser!(u32).range(8..=1024))]
+    hash_memory: u32,
+}
+
+impl PasswordArguments {
+    /// Puts them where the server reads them.
+    pub(crate) fn set(&self, options: &mut Options) {
+        options.hash_memory_kib = self.hash_memory * 1024;
+    }
+}
