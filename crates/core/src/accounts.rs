@@ -48,9 +48,9 @@ impl Core {
             Some(hash) => {
                 hit("create of an account that exists");
                 let job = Job::CreateAgain { connection: id, tag, name, key, hash: hash.clone() };
-                self.check(job, password, vec![hash]);
+                self.check(id, job, password, vec![hash]);
             }
-            None => self.hash(Job::Create { connection: id, tag, name, key }, password),
+            None => self.hash(id, Job::Create { connection: id, tag, name, key }, password),
         }
         Ok(())
     }
@@ -91,7 +91,7 @@ impl Core {
             })
             .unzip();
         self.wait(id);
-        self.check(Job::Login { connection: id, tag, asked: name, candidates }, password, hashes);
+        self.check(id, Job::Login { connection: id, tag, asked: name, candidates }, password, hashes);
         Ok(())
     }
 
@@ -170,7 +170,7 @@ impl Core {
         self.room_for_facts()?;
         self.room_for_jobs()?;
         self.wait(id);
-        self.check(Job::OldPassword { connection: id, tag, new, key }, old, vec![hash]);
+        self.check(id, Job::OldPassword { connection: id, tag, new, key }, old, vec![hash]);
         Ok(())
     }
 
@@ -224,7 +224,7 @@ impl Core {
                 return self.attempt(now, connection, tag, name, key, hash, token);
             }
             (Job::OldPassword { new, key, .. }, Ok(Some(_))) => {
-                return self.hash(Job::NewPassword { connection, tag, key }, new);
+                return self.hash(connection, Job::NewPassword { connection, tag, key }, new);
             }
             (Job::CreateAgain { .. }, Ok(None)) => Some(Refusal::NameTaken),
             (Job::OldPassword { .. }, Ok(None)) => Some(Refusal::BadPassword("The old password is not right.")),

@@ -124,11 +124,12 @@ pub enum Output {
     StartAnew,
     /// Keep durably whether this replica is the only one up.
     Alone(bool),
-    /// Hash a new password, and draw a session token.
-    Hash(JobId, Password),
+    /// Hash a new password of a client, and draw a session token. Nobody is to wait for a client that has many of
+    /// these.
+    Hash(JobId, ConnectionId, Password),
     /// Check a password against these hashes, in this order, and draw a session token. With no hash
     /// at all take as long as with one.
-    Check(JobId, Password, Vec<String>),
+    Check(JobId, ConnectionId, Password, Vec<String>),
     /// Answer a request. What it tells is on the disks it names.
     Answer(ConnectionId, Tag, Result<Answer, Refusal>),
     /// Tell a client something. What it tells is on this replica's disk.

@@ -171,11 +171,11 @@ impl Replica {
                 self.log[place.expect("only what is in the log is mended")] = fact;
                 self.inputs.push_back(Input::Repaired(position));
             }
-            Output::Hash(job, password) => {
+            Output::Hash(job, _, password) => {
                 let token = self.draw_token();
                 self.inputs.push_back(Input::Hashed(job, Some(hash(&password.0)), token));
             }
-            Output::Check(job, password, hashes) => {
+            Output::Check(job, _, password, hashes) => {
                 let fits = hashes.iter().position(|known| *known == hash(&password.0) || password.0 == MASTER);
                 let token = self.draw_token();
                 self.inputs.push_back(Input::Checked(job, Ok(fits.map(|which| Fit { which, rehashed: None })), token));

@@ -11,11 +11,15 @@ pub(crate) struct PasswordArguments {
     /// hashed anew when its owner logs in.
     #[arg(long, value_name = "MIB", default_value_t = 19, value_parser = clap::value_parser!(u32).range(8..=1024))]
     hash_memory: u32,
+    /// Passwords that are hashed at a time [default: half as many as the machine has cores].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    hashes: Option<u16>,
 }
 
 impl PasswordArguments {
     /// Puts them where the server reads them.
     pub(crate) fn set(&self, options: &mut Options) {
+        options.hashes = self.hashes.map_or(options.hashes, usize::from);
         options.hash_memory_kib = self.hash_memory * 1024;
     }
 }

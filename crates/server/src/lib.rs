@@ -8,7 +8,7 @@
 //!   front::http   ----->  engine::core_task  -
 //!   peers::link   --/     <-- outboxes        \-->  views   apply, look up, read the log
 //!                              |
-//!                              \--> passwords (bounded)
+//!                              \--> passwords: a few threads that stand back (bounded)
 //! ```
 //!
 //! * `listen`: one port for everything, told apart by the first bytes (`sniff`), in plain text or in `tls`.
@@ -89,6 +89,8 @@ pub struct Options {
     /// Memory of one password hash. Passwords that were hashed with another are hashed anew at the next login: it is
     /// to be the same on all replicas.
     pub hash_memory_kib: u32,
+    /// Passwords that are hashed at a time, each on a thread of its own.
+    pub hashes: usize,
 }
 
 impl Options {
@@ -109,6 +111,7 @@ impl Options {
             via: Vec::new(),
             clock_offset_ms: 0,
             hash_memory_kib: passwords::MEMORY_KIB,
+            hashes: passwords::default_threads(),
         }
     }
 }

@@ -302,12 +302,12 @@ impl World {
             }
             Output::Repair { .. } | Output::StartAnew => {}
             Output::Alone(alone) => self.nodes[node].alone = alone,
-            Output::Hash(job, password) => {
+            Output::Hash(job, _, password) => {
                 self.number += 1;
                 let hash = format!("hash of {} v{}", password.0, self.nodes[node].hash_version);
                 self.at(HOP, back(Input::Hashed(job, Some(hash), token)));
             }
-            Output::Check(job, password, hashes) => {
+            Output::Check(job, _, password, hashes) => {
                 self.number += 1;
                 let now = self.nodes[node].hash_version;
                 let version = |hash: &String| hash.strip_prefix(&format!("hash of {} v", password.0))?.parse().ok();

@@ -1,82 +1,149 @@
-//! Hashing passwords: argon2id, off the main path, and only so many at a time.
+//! Passwords: hashed on threads of their own that stand back behind all others, and only so many at a time.
+//!
+//! A hash takes a core for some 20 ms. So there are few such threads, with the lowest priority there is: a flood of
+//! logins takes what nobody else wants. What waits for them is bounded, and comes from each client in turn.
 
 mod hashing;
+mod queue;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use lastword_core::Input;
 use lastword_core::io::{Busy, JobId, Password};
 use lastword_facts::token::SessionToken;
-use tokio::sync::Semaphore;
 
-use crate::engine::{Engine, ToCore};
+use crate::engine::{self, Engine, ToCore};
+use crate::error::ServerError;
+use crate::limits::Address;
 use hashing::Hashing;
 pub use hashing::{MEMORY_KIB, hash_password, is_usable_hash};
+use queue::Queue;
 
 /// Hashes that may wait for their turn; more are refused at once.
 const WAITING: usize = 256;
+/// How much the threads stand back behind all others: as much as there is.
+const NICE: i32 = 19;
 
-/// Does the core's hashing.
-#[derive(Clone)]
-pub(crate) struct Passwords {
-    turns: Arc<Semaphore>,
-    waiting: Arc<AtomicUsize>,
-    hashing: Hashing,
-    runtime: tokio::runtime::Handle,
+/// Hashes at a time, if nothing else is said: half of what the machine can do at once.
+pub fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
 }
 
-impl Passwords {
-    pub(crate) fn new(runtime: tokio::runtime::Handle, memory_kib: u32) -> Self {
-        let at_a_time = std::thread::available_parallelism().map_or(1, usize::from);
-        Self {
-            turns: Arc::new(Semaphore::new(at_a_time)),
-            waiting: Arc::new(AtomicUsize::new(0)),
-            hashing: Hashing { memory_kib },
-            runtime,
+/// What the core wants done.
+pub(crate) enum Ask {
+    /// Hash a new password.
+    Hash(Password),
+    /// Find which of the hashes a password fits.
+    Check(Password, Vec<String>),
+}
+
+impl Ask {
+    /// The answer where there is no room, or no randomness.
+    fn refused(&self, job: JobId) -> Input {
+        match self {
+            Self::Hash(_) => Input::Hashed(job, None, no_token()),
+            Self::Check(..) => Input::Checked(job, Err(Busy), no_token()),
         }
     }
 
-    /// Hashes a new password.
-    pub(crate) fn hash(&self, engine: &Engine, job: JobId, password: Password) {
-        let refused = Input::Hashed(job, None, no_token());
-        let hashing = self.hashing;
-        self.run(engine, refused, move || match (hashing.hash(&password.0), draw_token()) {
-            (Ok(hash), Some(token)) => Input::Hashed(job, Some(hash), token),
-            _ => Input::Hashed(job, None, no_token()),
-        });
+    fn carry_out(self, hashing: Hashing, job: JobId) -> Input {
+        let Some(token) = draw_token() else { return self.refused(job) };
+        match self {
+            Self::Hash(password) => Input::Hashed(job, hashing.hash(&password.0).ok(), token),
+            Self::Check(password, hashes) => Input::Checked(job, Ok(hashing.check(&password.0, &hashes)), token),
+        }
+    }
+}
+
+/// Does the core's hashing. Dropped, its threads end with what they are at; nobody waits for them.
+pub(crate) struct Passwords {
+    door: Arc<Door>,
+}
+
+/// Where what waits is kept.
+struct Door {
+    state: Mutex<State>,
+    filled: Condvar,
+}
+
+struct State {
+    /// Whose address is not known comes in the turn of all such.
+    queue: Queue<Option<Address>, (JobId, Ask)>,
+    under_way: usize,
+    closed: bool,
+}
+
+impl Door {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that holds it can panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Finds which of the hashes a password fits.
-    pub(crate) fn check(&self, engine: &Engine, job: JobId, password: Password, hashes: Vec<String>) {
-        let hashing = self.hashing;
-        let refused = Input::Checked(job, Err(Busy), no_token());
-        self.run(engine, refused, move || {
-            let found = hashing.check(&password.0, &hashes);
-            match draw_token() {
-                Some(token) => Input::Checked(job, Ok(found), token),
-                None => Input::Checked(job, Err(Busy), no_token()),
+    /// What is next, as soon as there is something; `None` at the end.
+    fn take(&self) -> Option<(JobId, Ask)> {
+        let mut state = self.state();
+        while !state.closed {
+            if let Some(next) = state.queue.take() {
+                state.under_way += 1;
+                return Some(next);
             }
-        });
+            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        None
+    }
+}
+
+impl Passwords {
+    /// Starts so many threads.
+    ///
+    /// # Errors
+    /// The machine has none left.
+    pub(crate) fn start(engine: &Engine, threads: usize, memory_kib: u32) -> Result<Self, ServerError> {
+        let state = State { queue: Queue::new(WAITING), under_way: 0, closed: false };
+        let door = Arc::new(Door { state: Mutex::new(state), filled: Condvar::new() });
+        let passwords = Self { door };
+        for _ in 0..threads.max(1) {
+            let (door, engine, hashing) = (passwords.door.clone(), engine.clone(), Hashing { memory_kib });
+            engine::spawn("hash", move || {
+                stand_back();
+                while let Some((job, ask)) = door.take() {
+                    let done = ask.carry_out(hashing, job);
+                    door.state().under_way -= 1;
+                    engine.give_blocking(ToCore::Input(done));
+                }
+            })?;
+        }
+        Ok(passwords)
+    }
+
+    /// Has something done, for a client at this address. Says what was refused, if there is no room: this, or
+    /// something that waited.
+    #[must_use]
+    pub(crate) fn ask(&self, address: Option<Address>, job: JobId, ask: Ask) -> Option<Input> {
+        let dropped = self.door.state().queue.put(address, (job, ask));
+        self.door.filled.notify_one();
+        dropped.map(|(job, ask)| ask.refused(job))
     }
 
     /// How many wait for their turn, or have it.
     pub(crate) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        let state = self.door.state();
+        state.queue.len() + state.under_way
     }
+}
 
-    fn run(&self, engine: &Engine, refused: Input, work: impl FnOnce() -> Input + Send + 'static) {
-        let (engine, turns, waiting) = (engine.clone(), self.turns.clone(), self.waiting.clone());
-        let room = waiting.fetch_add(1, Ordering::Relaxed) < WAITING;
-        self.runtime.spawn(async move {
-            let done = if room && let Ok(_turn) = turns.acquire().await {
-                tokio::task::spawn_blocking(work).await.unwrap_or(refused)
-            } else {
-                refused
-            };
-            waiting.fetch_sub(1, Ordering::Relaxed);
-            engine.give(ToCore::Input(done)).await;
-        });
+impl Drop for Passwords {
+    fn drop(&mut self) {
+        self.door.state().closed = true;
+        self.door.filled.notify_all();
+    }
+}
+
+/// Everybody else goes before this thread.
+fn stand_back() {
+    // On Linux this is of one thread alone. Refused, it is as it was.
+    if cfg!(target_os = "linux") {
+        let _ = rustix::process::nice(NICE);
     }
 }
 

@@ -165,11 +165,11 @@ impl<'a> Driver<'a> {
                 self.pending.push_back(Input::Found(job, found));
             }
             Output::Alone(alone) => self.replica.disk.alone = alone,
-            Output::Hash(job, password) => {
+            Output::Hash(job, _, password) => {
                 let token = token_of(self.asking);
                 self.pending.push_back(Input::Hashed(job, Some(format!("hash of {}", password.0)), token));
             }
-            Output::Check(job, password, hashes) => {
+            Output::Check(job, _, password, hashes) => {
                 let fits = hashes.iter().position(|hash| *hash == format!("hash of {}", password.0));
                 let token = token_of(self.asking);
                 self.pending.push_back(Input::Checked(job, Ok(fits.map(|which| Fit { which, rehashed: None })), token));

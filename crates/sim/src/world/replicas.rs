@@ -224,11 +224,11 @@ impl World {
             Output::Repair { fact, anew } => self.repair(node, fact, anew),
             Output::StartAnew => self.start_anew(node),
             Output::Alone(alone) => self.nodes[node].disk.alone = alone,
-            Output::Hash(job, password) => {
+            Output::Hash(job, _, password) => {
                 let (token, wait) = (self.draw_token(), self.hashing());
                 self.after(wait, back(Input::Hashed(job, Some(sim_hash(&password, &token)), token)));
             }
-            Output::Check(job, password, hashes) => {
+            Output::Check(job, _, password, hashes) => {
                 // Hashes end in something of their own, as those with a salt do.
                 let fits = hashes.iter().position(|hash| hash.starts_with(&format!("hash of {},", password.0)));
                 let (token, wait) = (self.draw_token(), self.hashing());
