@@ -97,6 +97,7 @@ impl Core {
 
     pub(crate) fn resume(
         &mut self,
+        now: Now,
         id: ConnectionId,
         tag: Tag,
         token: TokenHash,
@@ -118,6 +119,7 @@ impl Core {
         }
         self.room_for_jobs()?;
         self.connections.log_in(id, Login { account, token });
+        self.note_use(now, account, token);
         let notice = self.notice_for(account);
         let job = Job::LoginCount { connection: id, tag, account, token: None, notice };
         self.query(job, Query::PendingCount(account));
@@ -254,7 +256,7 @@ impl Core {
             return Err(Refusal::WrongLogin);
         }
         self.room_for_facts()?;
-        let body = Body::Session(Session { token: token.hash(), password });
+        let body = Body::Session(Session { token: token.hash(), password, at_ms: self.session_time(now) });
         let fact = self.ledger.make(now, account, None, body);
         self.connections.log_out(connection);
         self.admit(now, &fact, Some(Reply::Login { connection, tag, account, token: token.clone() }));

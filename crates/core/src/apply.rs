@@ -91,6 +91,7 @@ impl Core {
                 (deleted, Effect::Sessions(fact.author, CloseReason::Deleted))
             }
             Body::Rehash(rehash) => (account(self.directory.rehash(fact, rehash)), Effect::None),
+            Body::Used(used) => (account(self.directory.used(fact, used)), Effect::None),
             Body::Lost => (Change::None, Effect::None),
             Body::Unknown(unknown) => {
                 self.report(Report::NotUnderstood(fact.position, unknown.kind));

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use lastword_facts::fact::{Claim, Password, Rehash, Session, Verdict};
+use lastword_facts::fact::{Claim, Password, Rehash, Session, Used, Verdict};
 use lastword_facts::ids::{AccountId, Order};
 use lastword_facts::token::TokenHash;
 use lastword_facts::views::{AccountRecord, ClaimRecord, PasswordRecord, RehashRecord, SessionRecord};
@@ -175,6 +175,25 @@ impl Directory {
         account.session_is_good(session).then_some(id)
     }
 
+    /// When a session was last used, if that is known.
+    pub(crate) fn last_used(&self, id: AccountId, token: TokenHash) -> Option<u64> {
+        let sessions = &self.accounts.get(&id)?.record.sessions;
+        sessions.iter().find(|session| session.token == token)?.last_used_ms
+    }
+
+    /// The sessions of an account that are good.
+    pub(crate) fn good_sessions(&self, id: AccountId) -> Vec<TokenHash> {
+        let Some(account) = self.living(id) else { return Vec::new() };
+        let good = account.record.sessions.iter().filter(|session| account.session_is_good(session));
+        good.map(|session| session.token).collect()
+    }
+
+    /// All accounts after this one, in the order of their ids.
+    pub(crate) fn ids_after(&self, after: Option<AccountId>) -> impl Iterator<Item = AccountId> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.accounts.range((from, Bound::Unbounded)).map(|(&id, _)| id)
+    }
+
     /// What accounts are called, from after a folded name on, in the order of folded names.
     pub(crate) fn names_after(&self, after: Option<&str>) -> impl Iterator<Item = (&str, Arc<str>)> {
         let from = match after {
@@ -279,7 +298,8 @@ impl Directory {
         }
         let order = fact.order();
         let place = sessions.partition_point(|other| other.order > order);
-        let opened = SessionRecord { order, token: session.token, password: session.password, ended: false };
+        let Session { token, password, at_ms: last_used_ms } = *session;
+        let opened = SessionRecord { order, token, password, ended: false, last_used_ms };
         sessions.insert(place, opened);
         self.sessions.insert(session.token, fact.author);
         if sessions.len() > limits::SESSIONS
@@ -293,6 +313,16 @@ impl Directory {
     pub(crate) fn end_session(&mut self, fact: &Fact, token: TokenHash) -> Option<Box<AccountRecord>> {
         let account = self.accounts.get_mut(&fact.author)?;
         account.record.sessions.iter_mut().find(|session| session.token == token)?.ended = true;
+        self.changed(fact.author)
+    }
+
+    pub(crate) fn used(&mut self, fact: &Fact, used: &Used) -> Option<Box<AccountRecord>> {
+        let sessions = &mut self.accounts.get_mut(&fact.author)?.record.sessions;
+        let session = sessions.iter_mut().find(|session| session.token == used.token)?;
+        if session.last_used_ms >= Some(used.at_ms) {
+            return None;
+        }
+        session.last_used_ms = Some(used.at_ms);
         self.changed(fact.author)
     }
 

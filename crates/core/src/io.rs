@@ -446,6 +446,10 @@ pub enum Report {
     HoldFull,
     /// This replica has met another one, and has all that that one had.
     NotStaleAnyMore,
+    /// The wall clock of this replica differs from the own one: while it does, no unused session is ended.
+    ClocksDiffer(ReplicaId),
+    /// The own wall clock was set: until the next start no unused session is ended.
+    ClockWasSet,
 }
 
 /// Why answers wait no more for a replica.

@@ -95,7 +95,7 @@ impl Core {
             Request::Status => self.status(id, tag),
             Request::Create { name, password, key } => self.create(id, tag, name, password, key)?,
             Request::Login { name, password } => self.log_in(id, tag, name, password)?,
-            Request::Resume { token, seen } => self.resume(id, tag, token, seen)?,
+            Request::Resume { token, seen } => self.resume(now, id, tag, token, seen)?,
             Request::List { pattern, limit, after } => self.list(id, tag, pattern, limit, after)?,
             Request::Logout { key } => self.log_out(now, id, tag, key)?,
             Request::Delete { key } => self.delete(now, id, tag, key)?,

@@ -59,6 +59,8 @@ pub enum Body {
     Delete,
     /// The author's password is the same, and hashed anew.
     Rehash(Rehash),
+    /// The author has used a session.
+    Used(Used),
     /// The fact of this position was damaged on every replica: this fills the gap that it left.
     Lost,
     /// A fact of a newer version, or one that can't be read: kept, passed on, and without effect.
@@ -122,6 +124,10 @@ pub struct Session {
     /// A session is good for as long as that is the account's password.
     #[n(1)]
     pub password: Option<Order>,
+    /// When: milliseconds since 1970, by the clock of the replica that took it. None: that may have been wrong; and in
+    /// facts of older versions.
+    #[n(2)]
+    pub at_ms: Option<u64>,
 }
 
 /// A session of the author ended.
@@ -153,6 +159,17 @@ pub struct Rehash {
     /// Of several for one password, the one with the largest order counts.
     #[n(1)]
     pub of: Order,
+}
+
+/// The author has used a session.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Used {
+    /// Which.
+    #[n(0)]
+    pub token: TokenHash,
+    /// Milliseconds since 1970, by the clock of the replica that took it. Of several the latest counts.
+    #[n(1)]
+    pub at_ms: u64,
 }
 
 /// A fact that this program does not understand.

@@ -108,6 +108,9 @@ pub struct SessionRecord {
     /// It was ended by a logout.
     #[n(3)]
     pub ended: bool,
+    /// When it was last used, as far as is known: milliseconds since 1970.
+    #[n(4)]
+    pub last_used_ms: Option<u64>,
 }
 
 /// What a fact changes in the views.

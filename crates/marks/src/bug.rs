@@ -135,6 +135,8 @@ bugs! {
     DropsBesideDeletion,
     /// Of two hashes of one password the one that came last counts.
     LatestHash,
+    /// Sessions are ended by a clock that nobody compared.
+    BelievesClock,
     /// A token of what was seen says only its own message's stamp.
     SeenGoesBack,
 

@@ -1,7 +1,9 @@
 //! The state does not depend on the order in which facts came, as far as causes leave one open.
 
+use lastword_facts::Body;
+use lastword_facts::fact::Logout;
 use lastword_facts::ids::{Incarnation, Key, Position, Seq, Stamp};
-use lastword_facts::{Body, views::AccountRecord};
+use lastword_facts::views::AccountRecord;
 
 use super::*;
 
@@ -34,6 +36,9 @@ fn apply(directory: &mut Directory, fact: &Fact) {
         Body::Claim(claim) => directory.claim(fact, claim),
         Body::Password(password) => directory.password(fact, password),
         Body::Rehash(rehash) => directory.rehash(fact, rehash),
+        Body::Session(session) => directory.open_session(fact, session),
+        Body::Used(used) => directory.used(fact, used),
+        Body::Logout(logout) => directory.end_session(fact, logout.token),
         other => panic!("{other:?}"),
     };
 }
@@ -110,6 +115,28 @@ fn a_password_hashed_anew_in_every_order() {
     assert!(orders > 100, "{orders} orders");
 }
 
+#[test]
+fn the_last_use_of_a_session_in_every_order() {
+    let token = TokenHash([7; 32]);
+    let session = |at_ms| fact(3, Body::Session(Session { token, password: None, at_ms }));
+    let used = |stamp, at_ms| fact(stamp, Body::Used(Used { token, at_ms }));
+    for (opened, last) in [(None, 90), (Some(10), 90), (Some(100), 100)] {
+        let facts = [
+            (claim(2, "first"), &[][..]),
+            (session(opened), &[0][..]),
+            (used(4, 90), &[1][..]),
+            (used(5, 20), &[1][..]),
+            (used(6, 50), &[1][..]),
+            // Two replicas have found at the same time that nobody uses it, or its owner has logged out.
+            (fact(7, Body::Logout(Logout { token })), &[1][..]),
+            (fact(8, Body::Logout(Logout { token })), &[1][..]),
+        ];
+        let (record, _, orders) = one_state(&facts);
+        let session = record.sessions[0];
+        assert_eq!((session.last_used_ms, session.ended, orders), (Some(last), true, 120));
+    }
+}
+
 /// It is the same password: who came in by it stays in.
 #[test]
 fn sessions_outlive_a_hash() {
@@ -118,7 +145,7 @@ fn sessions_outlive_a_hash() {
     let mark = Verdict { claim: claim(2, "").position, name: "alice".into() };
     apply(&mut directory, &claim(2, "first"));
     directory.mark(&fact(3, Body::Confirm(mark.clone())), &mark, true);
-    let session = Session { token, password: None };
+    let session = Session { token, password: None, at_ms: None };
     directory.open_session(&fact(4, Body::Session(session.clone())), &session);
     apply(&mut directory, &rehash(5, 2, "first, anew"));
     assert_eq!(directory.session(token), Some(ALICE));

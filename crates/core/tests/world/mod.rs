@@ -13,7 +13,7 @@ use std::time::Duration;
 use lastword_core::io::*;
 use lastword_core::{Config, Core, Input, Mono, Now, Output, PeerMessage, Settings};
 use lastword_facts::fact::Unknown;
-use lastword_facts::ids::{Incarnation, Key, LogIndex};
+use lastword_facts::ids::{Incarnation, Key, LogIndex, Position};
 use lastword_facts::token::{Pos, SessionToken};
 use lastword_facts::views::{Found, Query, Snapshot};
 use lastword_facts::{Body, Fact, VersionVector};
@@ -40,6 +40,10 @@ pub struct World {
     pub events: BTreeMap<ConnectionId, Vec<Event>>,
     pub closed: BTreeMap<ConnectionId, CloseReason>,
     homes: BTreeMap<ConnectionId, usize>,
+    /// So many replicas are in the group, whether they are here or not.
+    group: usize,
+    /// How long it takes to read facts for another replica.
+    pub reading: Duration,
 }
 
 pub struct Node {
@@ -57,6 +61,8 @@ pub struct Node {
     pub reports: Vec<Report>,
     /// With which parameters it hashes passwords.
     pub hash_version: u32,
+    /// Records of its log that can't be read. (They are not mended here.)
+    pub damaged: BTreeSet<Position>,
     /// It is of a version that does not know the newest kinds of facts.
     pub older: bool,
     wake: Option<Mono>,
@@ -76,6 +82,11 @@ impl World {
 
     /// The same with other settings.
     pub fn with(replicas: usize, settings: Settings) -> Self {
+        Self::of_group(replicas, replicas.max(3), settings)
+    }
+
+    /// The same of a group of so many.
+    pub fn of_group(replicas: usize, group: usize, settings: Settings) -> Self {
         let mut world = Self {
             settings,
             now: Mono(Duration::from_secs(1)),
@@ -88,6 +99,8 @@ impl World {
             events: BTreeMap::new(),
             closed: BTreeMap::new(),
             homes: BTreeMap::new(),
+            group,
+            reading: HOP,
         };
         for _ in 0..replicas {
             world.nodes.push(Node {
@@ -103,6 +116,7 @@ impl World {
                 reports: Vec::new(),
                 hash_version: 1,
                 older: false,
+                damaged: BTreeSet::new(),
                 wake: None,
             });
         }
@@ -131,11 +145,10 @@ impl World {
     /// Starts a replica on what its disk holds; its views are made anew.
     pub fn start(&mut self, node: usize) {
         let now = self.time(node);
-        let count = self.nodes.len().max(3);
         let incarnation = Incarnation(self.next_number().wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let config = Config {
             own: ReplicaId(node as u8),
-            replicas: count as u8,
+            replicas: self.group as u8,
             group: 7,
             incarnation,
             settings: self.settings.clone(),
@@ -146,7 +159,12 @@ impl World {
         let snapshot = Snapshot { alone: state.alone, ..Snapshot::default() };
         let mut core = Core::new(config, snapshot, now);
         for (n, fact) in state.log.iter().enumerate() {
-            core.replay(LogIndex(n as u64 + 1), fact);
+            let place = LogIndex(n as u64 + 1);
+            if state.damaged.contains(&fact.position) {
+                core.replay_damaged(place, fact.position);
+            } else {
+                core.replay(place, fact);
+            }
         }
         state.core = Some(core);
         self.input(node, Input::Timer);
@@ -294,7 +312,7 @@ impl World {
                     position.incarnation == from.incarnation && position >= from && position.seq <= upto
                 };
                 let facts = self.nodes[node].log.iter().filter(wanted).take(50).cloned().collect();
-                self.at(HOP, back(Input::Found(job, Found::Facts { facts, damaged: None })));
+                self.at(self.reading, back(Input::Found(job, Found::Facts { facts, damaged: None })));
             }
             Output::Query(job, query) => {
                 let found = self.nodes[node].views.query(&query);
@@ -345,6 +363,11 @@ impl World {
         let mut bytes = Vec::new();
         message.encode(&mut bytes);
         let mut message = PeerMessage::decode(&bytes).expect("what a core says can be read");
+        if let PeerMessage::Ping(_, clock) = &mut message
+            && self.nodes[from].older
+        {
+            *clock = None;
+        }
         if let PeerMessage::Push(facts) | PeerMessage::Pulled(_, facts) = &mut message
             && self.nodes[to].older
         {
@@ -362,6 +385,11 @@ impl World {
         self.homes.insert(connection, node);
         self.input(node, Input::Opened(connection));
         connection
+    }
+
+    /// A client goes.
+    pub fn hang_up(&mut self, connection: ConnectionId) {
+        self.input(self.homes[&connection], Input::Closed(connection));
     }
 
     /// Asks, and does not wait.
@@ -456,6 +484,7 @@ impl World {
 fn as_read_by_older(fact: &Arc<Fact>) -> Arc<Fact> {
     let kind = match &fact.body {
         Body::Rehash(_) => 11,
+        Body::Used(_) => 12,
         _ => return fact.clone(),
     };
     let mut fact = Fact::clone(fact);

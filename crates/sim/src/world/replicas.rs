@@ -11,6 +11,12 @@ impl World {
         self.say(|| format!("n{node} starts"));
         let drawn = Incarnation(self.chance.draw());
         let incarnation = if planted(Bug::ReusesIncarnation) { Incarnation(node as u64 + 1) } else { drawn };
+        let defaults = Settings::default();
+        let (use_noted, sweep_every) = if self.watches_sessions {
+            (Duration::from_secs(5), Duration::from_secs(2))
+        } else {
+            (defaults.use_noted, defaults.sweep_every)
+        };
         let config = Config {
             own: ReplicaId(node as u8),
             replicas: self.nodes.len() as u8,
@@ -22,7 +28,9 @@ impl World {
                 inbox_page: 4,
                 held_bytes: self.plan.held_bytes,
                 push_bytes: self.plan.push_bytes,
-                ..Settings::default()
+                use_noted,
+                sweep_every,
+                ..defaults
             },
         };
         let now = self.nodes[node].time(self.now);
