@@ -48,6 +48,7 @@ pub struct Server {
     dir: tempfile::TempDir,
     /// More than where it is and where its data are.
     pub arguments: Vec<String>,
+    /// How much it logs.
     pub level: &'static str,
     pub address: String,
     child: Option<Child>,
