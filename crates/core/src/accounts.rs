@@ -1,7 +1,7 @@
 //! Accounts and sessions: login, resume, logout, delete, new passwords.
 
-use lastword_facts::fact::{Logout, Session};
-use lastword_facts::ids::{AccountId, Key, Order, Stamp};
+use lastword_facts::fact::{Logout, Rehash, Session};
+use lastword_facts::ids::{AccountId, Key, Stamp};
 use lastword_facts::token::{SessionToken, TokenHash};
 use lastword_facts::views::Query;
 use lastword_facts::{Body, Name, limits};
@@ -9,8 +9,8 @@ use lastword_marks::hit;
 
 use crate::Core;
 use crate::directory::fold;
-use crate::io::{Busy, ConnectionId, JobId, Notice, Password, Refusal, Tag};
-use crate::jobs::Job;
+use crate::io::{Busy, ConnectionId, Fit, JobId, Notice, Password, Refusal, Tag};
+use crate::jobs::{Candidate, Job};
 use crate::release::{Login, Reply};
 use crate::time::Now;
 
@@ -48,9 +48,9 @@ impl Core {
             Some(hash) => {
                 hit("create of an account that exists");
                 let job = Job::CreateAgain { connection: id, tag, name, key, hash: hash.clone() };
-                self.check(job, password, vec![hash]);
+                self.check(id, job, password, vec![hash]);
             }
-            None => self.hash(Job::Create { connection: id, tag, name, key }, password),
+            None => self.hash(id, Job::Create { connection: id, tag, name, key }, password),
         }
         Ok(())
     }
@@ -82,17 +82,22 @@ impl Core {
         self.ready_for_people()?;
         self.room_for_facts()?;
         self.room_for_jobs()?;
-        let candidates: Vec<AccountId> = self.directory.login_candidates(&name);
-        let accounts = candidates.iter().filter_map(|&id| Some((id, self.directory.living(id)?)));
-        let (candidates, hashes) =
-            accounts.map(|(id, account)| ((id, account.password_order()), account.password_hash().to_owned())).unzip();
+        let accounts = self.directory.login_candidates(&name);
+        let known = accounts.iter().filter_map(|&id| self.directory.living(id));
+        let (candidates, hashes) = known
+            .map(|known| {
+                let (account, password, hash) = (known.record.id, known.password_order(), known.hash_order());
+                (Candidate { account, password, hash }, known.password_hash().to_owned())
+            })
+            .unzip();
         self.wait(id);
-        self.check(Job::Login { connection: id, tag, asked: name, candidates }, password, hashes);
+        self.check(id, Job::Login { connection: id, tag, asked: name, candidates }, password, hashes);
         Ok(())
     }
 
     pub(crate) fn resume(
         &mut self,
+        now: Now,
         id: ConnectionId,
         tag: Tag,
         token: TokenHash,
@@ -114,6 +119,7 @@ impl Core {
         }
         self.room_for_jobs()?;
         self.connections.log_in(id, Login { account, token });
+        self.note_use(now, account, token);
         let notice = self.notice_for(account);
         let job = Job::LoginCount { connection: id, tag, account, token: None, notice };
         self.query(job, Query::PendingCount(account));
@@ -166,7 +172,7 @@ impl Core {
         self.room_for_facts()?;
         self.room_for_jobs()?;
         self.wait(id);
-        self.check(Job::OldPassword { connection: id, tag, new, key }, old, vec![hash]);
+        self.check(id, Job::OldPassword { connection: id, tag, new, key }, old, vec![hash]);
         Ok(())
     }
 
@@ -198,7 +204,7 @@ impl Core {
     }
 
     /// A password is checked.
-    pub(crate) fn on_checked(&mut self, now: Now, id: JobId, fits: Result<Option<usize>, Busy>, token: SessionToken) {
+    pub(crate) fn on_checked(&mut self, now: Now, id: JobId, fits: Result<Option<Fit>, Busy>, token: SessionToken) {
         let Some(job) = self.jobs.done(id) else { return };
         let (connection, tag) = match &job {
             Job::Login { connection, tag, .. }
@@ -208,14 +214,19 @@ impl Core {
         };
         let refusal = match (job, fits) {
             (_, Err(Busy)) => Some(Refusal::TooMany { retry_ms: HASH_RETRY_MS }),
-            (Job::Login { asked, candidates, .. }, Ok(Some(fits))) => {
-                self.open_session(now, connection, tag, &asked, candidates.get(fits).copied(), token).err()
+            (Job::Login { asked, candidates, .. }, Ok(Some(fit))) => {
+                let fits = candidates.get(fit.which).copied();
+                let opened = self.open_session(now, connection, tag, &asked, fits, token);
+                if let (Ok(()), Some(fits), Some(hash)) = (&opened, fits, fit.rehashed) {
+                    self.rehash(now, fits, hash);
+                }
+                opened.err()
             }
             (Job::CreateAgain { name, key, hash, .. }, Ok(Some(_))) => {
                 return self.attempt(now, connection, tag, name, key, hash, token);
             }
             (Job::OldPassword { new, key, .. }, Ok(Some(_))) => {
-                return self.hash(Job::NewPassword { connection, tag, key }, new);
+                return self.hash(connection, Job::NewPassword { connection, tag, key }, new);
             }
             (Job::CreateAgain { .. }, Ok(None)) => Some(Refusal::NameTaken),
             (Job::OldPassword { .. }, Ok(None)) => Some(Refusal::BadPassword("The old password is not right.")),
@@ -233,10 +244,10 @@ impl Core {
         connection: ConnectionId,
         tag: Tag,
         asked: &str,
-        fits: Option<(AccountId, Option<Order>)>,
+        fits: Option<Candidate>,
         token: SessionToken,
     ) -> Result<(), Refusal> {
-        let (account, password) = fits.ok_or(Refusal::WrongLogin)?;
+        let Candidate { account, password, .. } = fits.ok_or(Refusal::WrongLogin)?;
         // While the password was checked, the account may have gone, or got another one.
         let known = self.directory.living(account).ok_or(Refusal::WrongLogin)?;
         if known.password_order() != password
@@ -245,11 +256,24 @@ impl Core {
             return Err(Refusal::WrongLogin);
         }
         self.room_for_facts()?;
-        let body = Body::Session(Session { token: token.hash(), password });
+        let body = Body::Session(Session { token: token.hash(), password, at_ms: self.session_time(now) });
         let fact = self.ledger.make(now, account, None, body);
         self.connections.log_out(connection);
         self.admit(now, &fact, Some(Reply::Login { connection, tag, account, token: token.clone() }));
         self.connections.log_in(connection, Login { account, token: token.hash() });
         Ok(())
+    }
+
+    /// Somebody has logged in whose password was hashed with older parameters. Nobody waits for this one, and where
+    /// there is no room for it, the next login makes it.
+    fn rehash(&mut self, now: Now, of: Candidate, hash: String) {
+        let known = self.directory.living(of.account);
+        // Another login may have done it meanwhile.
+        let known = known.filter(|known| known.hash_order() == of.hash && self.room_for_facts().is_ok());
+        let Some(set) = known.and_then(|known| known.password_set()) else { return };
+        hit("a password hashed anew");
+        let body = Body::Rehash(Rehash { password: hash, of: set });
+        let fact = self.ledger.make(now, of.account, None, body);
+        self.admit(now, &fact, None);
     }
 }

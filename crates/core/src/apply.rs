@@ -90,6 +90,8 @@ impl Core {
                 let deleted = self.directory.delete(fact).map_or(Change::None, Change::Deleted);
                 (deleted, Effect::Sessions(fact.author, CloseReason::Deleted))
             }
+            Body::Rehash(rehash) => (account(self.directory.rehash(fact, rehash)), Effect::None),
+            Body::Used(used) => (account(self.directory.used(fact, used)), Effect::None),
             Body::Lost => (Change::None, Effect::None),
             Body::Unknown(unknown) => {
                 self.report(Report::NotUnderstood(fact.position, unknown.kind));

@@ -60,6 +60,14 @@ pub struct Settings {
     pub receipts: usize,
     /// Facts that a link may carry unconfirmed, in bytes.
     pub push_bytes: usize,
+    /// Sessions that were not used for so long are ended, within [`Settings::sweep_every`].
+    pub session_unused: Duration,
+    /// The use of a session is noted again after so long: a small part of [`Settings::session_unused`].
+    pub use_noted: Duration,
+    /// How often a replica looks for such sessions; for the first time so long after its start.
+    pub sweep_every: Duration,
+    /// Clocks that differ by no more than that agree.
+    pub clock_tolerance: Duration,
 }
 
 impl Default for Settings {
@@ -83,6 +91,10 @@ impl Default for Settings {
             inbox_page: 256,
             receipts: 100_000,
             push_bytes: 16 * 1024 * 1024,
+            session_unused: Duration::from_secs(30 * 24 * 3600),
+            use_noted: Duration::from_secs(24 * 3600),
+            sweep_every: Duration::from_secs(3600),
+            clock_tolerance: Duration::from_secs(3600),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use lastword_facts::VersionVector;
 use lastword_facts::ids::{AccountId, LogIndex, Position};
+use lastword_facts::token::TokenHash;
 
 use crate::io::{ConnectionId, MessageView, Request, Tag};
 use crate::release::Login;
@@ -166,6 +167,12 @@ impl Connections {
     /// The connections that are logged in to an account.
     pub(crate) fn of_account(&self, account: AccountId) -> Vec<ConnectionId> {
         self.by_account.get(&account).into_iter().flatten().copied().collect()
+    }
+
+    /// Whether a connection is logged in with this session.
+    pub(crate) fn is_used(&self, account: AccountId, token: TokenHash) -> bool {
+        let mut ids = self.by_account.get(&account).into_iter().flatten();
+        ids.any(|&id| self.login(id).is_some_and(|login| login.token == token))
     }
 
     /// A connection that is logged in begins to listen.

@@ -107,7 +107,7 @@ impl Damage {
     }
 
     /// Whether the state lacks what stands, or stood, in records of the log.
-    fn leaves_gaps(&self) -> bool {
+    pub(crate) fn leaves_gaps(&self) -> bool {
         !self.unapplied.is_empty() || self.records.values().any(|record| !record.applied)
     }
 

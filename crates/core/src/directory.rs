@@ -6,18 +6,23 @@
 //!    withdrawn, of accounts that live. Any other with such a claim is called `name~xxxx`.
 //! 2. A deleted account is deleted for ever.
 //! 3. The password is the one with the largest order; before any, that of the account's first claim.
+//!    It may have been hashed anew since: that replaces the hash alone.
 //! 4. A session is good while it is among the [`limits::SESSIONS`] newest ever, was not ended, and
 //!    the account's password is the one that opened it (or the one that kept it).
+
+#[cfg(test)]
+mod any_order;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use lastword_facts::fact::{Claim, Password, Session, Verdict};
+use lastword_facts::fact::{Claim, Password, Rehash, Session, Used, Verdict};
 use lastword_facts::ids::{AccountId, Order};
 use lastword_facts::token::TokenHash;
-use lastword_facts::views::{AccountRecord, ClaimRecord, PasswordRecord, SessionRecord};
+use lastword_facts::views::{AccountRecord, ClaimRecord, PasswordRecord, RehashRecord, SessionRecord};
 use lastword_facts::{Fact, limits};
+use lastword_marks::{Bug, planted};
 
 /// Accounts that a login by one name may mean: its owner, and others that claimed it in a split.
 const LOGIN_CANDIDATES: usize = 4;
@@ -53,9 +58,30 @@ impl Account {
         self.record.password.as_ref().map(|password| password.order)
     }
 
+    /// The order of the fact that set the password in force: of its first claim, if there was no other since.
+    pub(crate) fn password_set(&self) -> Option<Order> {
+        let first = self.record.claims.first().map(|claim| claim.order);
+        self.password_order().or(first)
+    }
+
+    /// The order of the fact that the hash of the password in force stands in.
+    pub(crate) fn hash_order(&self) -> Option<Order> {
+        self.record.rehash.as_ref().map(|rehash| rehash.order).or(self.password_set())
+    }
+
     /// The hash of the password in force.
     pub(crate) fn password_hash(&self) -> &str {
-        self.record.password.as_ref().map_or(&self.record.first_password, |password| &password.hash)
+        match (&self.record.rehash, &self.record.password) {
+            (Some(rehash), _) => &rehash.hash,
+            (None, Some(password)) => &password.hash,
+            (None, None) => &self.record.first_password,
+        }
+    }
+
+    /// Another password may be in force: how the one before was hashed anew is forgotten with it.
+    fn forget_rehash(&mut self) {
+        let set = self.password_set();
+        self.record.rehash.take_if(|rehash| Some(rehash.of) != set);
     }
 
     fn session_is_good(&self, session: &SessionRecord) -> bool {
@@ -149,6 +175,25 @@ impl Directory {
         account.session_is_good(session).then_some(id)
     }
 
+    /// When a session was last used, if that is known.
+    pub(crate) fn last_used(&self, id: AccountId, token: TokenHash) -> Option<u64> {
+        let sessions = &self.accounts.get(&id)?.record.sessions;
+        sessions.iter().find(|session| session.token == token)?.last_used_ms
+    }
+
+    /// The sessions of an account that are good.
+    pub(crate) fn good_sessions(&self, id: AccountId) -> Vec<TokenHash> {
+        let Some(account) = self.living(id) else { return Vec::new() };
+        let good = account.record.sessions.iter().filter(|session| account.session_is_good(session));
+        good.map(|session| session.token).collect()
+    }
+
+    /// All accounts after this one, in the order of their ids.
+    pub(crate) fn ids_after(&self, after: Option<AccountId>) -> impl Iterator<Item = AccountId> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.accounts.range((from, Bound::Unbounded)).map(|(&id, _)| id)
+    }
+
     /// What accounts are called, from after a folded name on, in the order of folded names.
     pub(crate) fn names_after(&self, after: Option<&str>) -> impl Iterator<Item = (&str, Arc<str>)> {
         let from = match after {
@@ -207,6 +252,7 @@ impl Directory {
                 password: None,
                 sessions: Vec::new(),
                 deleted: false,
+                rehash: None,
             },
             called: claim.name.as_str().into(),
         });
@@ -219,7 +265,8 @@ impl Directory {
         }
         let place = record.claims.partition_point(|other| other.order < made.order);
         record.claims.insert(place, made);
-        if !record.deleted {
+        account.forget_rehash();
+        if !account.record.deleted {
             let claimants = self.names.entry(folded.clone()).or_default();
             if !claimants.contains(&id) {
                 claimants.push(id);
@@ -251,7 +298,8 @@ impl Directory {
         }
         let order = fact.order();
         let place = sessions.partition_point(|other| other.order > order);
-        let opened = SessionRecord { order, token: session.token, password: session.password, ended: false };
+        let Session { token, password, at_ms: last_used_ms } = *session;
+        let opened = SessionRecord { order, token, password, ended: false, last_used_ms };
         sessions.insert(place, opened);
         self.sessions.insert(session.token, fact.author);
         if sessions.len() > limits::SESSIONS
@@ -268,6 +316,16 @@ impl Directory {
         self.changed(fact.author)
     }
 
+    pub(crate) fn used(&mut self, fact: &Fact, used: &Used) -> Option<Box<AccountRecord>> {
+        let sessions = &mut self.accounts.get_mut(&fact.author)?.record.sessions;
+        let session = sessions.iter_mut().find(|session| session.token == used.token)?;
+        if session.last_used_ms >= Some(used.at_ms) {
+            return None;
+        }
+        session.last_used_ms = Some(used.at_ms);
+        self.changed(fact.author)
+    }
+
     pub(crate) fn password(&mut self, fact: &Fact, password: &Password) -> Option<Box<AccountRecord>> {
         let account = self.accounts.get_mut(&fact.author)?;
         let order = fact.order();
@@ -281,6 +339,22 @@ impl Directory {
             keep: password.keep,
             position: fact.position,
         });
+        account.forget_rehash();
+        self.changed(fact.author)
+    }
+
+    /// The password that this one names was there before it. If another one is in force, it was replaced, and does
+    /// not come back: so what is passed over here is never missed.
+    pub(crate) fn rehash(&mut self, fact: &Fact, rehash: &Rehash) -> Option<Box<AccountRecord>> {
+        let account = self.accounts.get_mut(&fact.author)?;
+        let order = fact.order();
+        let newest = account.record.rehash.as_ref().map(|newest| newest.order);
+        let stale = newest >= Some(order) && !planted(Bug::LatestHash);
+        if Some(rehash.of) != account.password_set() || stale {
+            return None;
+        }
+        let hash = rehash.password.clone();
+        account.record.rehash = Some(RehashRecord { of: rehash.of, order, hash });
         self.changed(fact.author)
     }
 

@@ -78,11 +78,21 @@ pub enum Input {
     /// The answer to [`Output::Hash`]; `None` if it could not be done now.
     Hashed(JobId, Option<String>, SessionToken),
     /// The answer to [`Output::Check`]: which of the hashes fits, if any; or that too many wait.
-    Checked(JobId, Result<Option<usize>, Busy>, SessionToken),
+    Checked(JobId, Result<Option<Fit>, Busy>, SessionToken),
     /// The answer to [`Output::Query`].
     Found(JobId, Found),
     /// Time has passed.
     Timer,
+}
+
+/// A password fits a hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fit {
+    /// Which of the hashes it fits.
+    pub which: usize,
+    /// The password hashed anew, if that hash was made with other parameters than are in use now. (It is made
+    /// before the login is answered, which then takes twice as long, once.)
+    pub rehashed: Option<String>,
 }
 
 /// Too many password hashes wait already.
@@ -114,11 +124,12 @@ pub enum Output {
     StartAnew,
     /// Keep durably whether this replica is the only one up.
     Alone(bool),
-    /// Hash a new password, and draw a session token.
-    Hash(JobId, Password),
+    /// Hash a new password of a client, and draw a session token. Nobody is to wait for a client that has many of
+    /// these.
+    Hash(JobId, ConnectionId, Password),
     /// Check a password against these hashes, in this order, and draw a session token. With no hash
     /// at all take as long as with one.
-    Check(JobId, Password, Vec<String>),
+    Check(JobId, ConnectionId, Password, Vec<String>),
     /// Answer a request. What it tells is on the disks it names.
     Answer(ConnectionId, Tag, Result<Answer, Refusal>),
     /// Tell a client something. What it tells is on this replica's disk.
@@ -435,6 +446,10 @@ pub enum Report {
     HoldFull,
     /// This replica has met another one, and has all that that one had.
     NotStaleAnyMore,
+    /// The wall clock of this replica differs from the own one: while it does, no unused session is ended.
+    ClocksDiffer(ReplicaId),
+    /// The own wall clock was set: until the next start no unused session is ended.
+    ClockWasSet,
 }
 
 /// Why answers wait no more for a replica.

@@ -15,8 +15,8 @@ pub(crate) enum Job {
     Create { connection: ConnectionId, tag: Tag, name: String, key: Key },
     /// A create of an account that exists: its password is checked.
     CreateAgain { connection: ConnectionId, tag: Tag, name: String, key: Key, hash: String },
-    /// A login's password is checked against those of these accounts, with the order of each.
-    Login { connection: ConnectionId, tag: Tag, asked: String, candidates: Vec<(AccountId, Option<Order>)> },
+    /// A login's password is checked against those of these accounts.
+    Login { connection: ConnectionId, tag: Tag, asked: String, candidates: Vec<Candidate> },
     /// The old password is checked.
     OldPassword { connection: ConnectionId, tag: Tag, new: crate::io::Password, key: Key },
     /// The new password is hashed.
@@ -45,6 +45,16 @@ pub(crate) enum Job {
     Serve { peer: ReplicaId, link: LinkId, pull: Pull },
     /// Own facts to be pushed to a peer that is far behind.
     ReadAhead { peer: ReplicaId, link: LinkId },
+}
+
+/// An account that a login may mean, as it was when its password went to be checked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Candidate {
+    pub(crate) account: AccountId,
+    /// Which password: what a session names.
+    pub(crate) password: Option<Order>,
+    /// Which hash of it.
+    pub(crate) hash: Option<Order>,
 }
 
 /// The jobs under way.

@@ -15,6 +15,7 @@
 //! | `damage` | records of the own log that can't be read |
 //! | `release`, `answering` | what answers and deliveries wait for |
 //! | `requests`, `accounts` | what clients ask |
+//! | `expiry` | sessions that nobody uses |
 //! | `claims`, `names` | unique names |
 //! | `connections`, `delivery`, `presence` | who listens, and what they are sent |
 //! | [`gauges`] | what an operator asks about all that |
@@ -31,6 +32,7 @@ mod connections;
 mod damage;
 mod delivery;
 mod directory;
+mod expiry;
 pub mod gauges;
 mod held;
 pub mod io;
@@ -107,6 +109,7 @@ pub struct Core {
     tally: gauges::Tally,
     disk_has_room: bool,
     views_ready: bool,
+    sweep: expiry::Sweep,
     // Time.
     started: Mono,
     last_call: Mono,
@@ -161,6 +164,7 @@ impl Core {
             tally: gauges::Tally::default(),
             disk_has_room: true,
             views_ready: true,
+            sweep: expiry::Sweep::new(now, &config),
             started: now.mono,
             last_call: now.mono,
             last_tick: now.mono,
@@ -213,6 +217,9 @@ impl Core {
         if at.since(self.last_call) > FROZEN {
             hit("woke from a freeze");
             self.judge_from = at + WAKING;
+        }
+        if at.since(self.last_call) > self.config.settings.silence {
+            self.sweep.postpone(at, self.config.settings.sweep_every);
         }
         self.last_call = at;
         match input {
@@ -299,6 +306,7 @@ impl Core {
         self.pull_missing(now);
         self.ask_for_damaged(now);
         self.judge_attempts(now);
+        self.sweep(now);
         self.ledger.recent.shrink(self.config.settings.push_bytes, self.ledger.durable.seq(self.ledger.own()));
     }
 

@@ -245,7 +245,8 @@ impl Core {
         self.hear_fact(now.mono, &fact);
         self.admit(now, &fact, None);
         let password = self.directory.any(account).and_then(|known| known.password_order());
-        let session = self.ledger.make(now, account, None, Body::Session(Session { token, password }));
+        let session = Session { token, password, at_ms: self.session_time(now) };
+        let session = self.ledger.make(now, account, None, Body::Session(session));
         self.admit(now, &session, Some(Reply::Claim(account)));
         self.ask_all(&ask);
         self.judge_attempts(now);

@@ -36,8 +36,9 @@ pub enum PeerMessage {
     Ask(Ask),
     /// The answer.
     Verdict(Verdict),
-    /// Asks for a sign of life.
-    Ping(u64),
+    /// Asks for a sign of life, and tells what the sender's wall clock shows, in microseconds since 1970. (Older
+    /// versions don't.)
+    Ping(u64, Option<u64>),
     /// The sign of life, with the number of the ping.
     Pong(u64),
     /// Who listens at the sender, and who does not any more. Not stored anywhere.
@@ -182,7 +183,8 @@ impl PeerMessage {
             }
             Self::Ask(ask) => encoder.array(2)?.u32(kind::ASK)?.encode(ask)?.ok(),
             Self::Verdict(verdict) => encoder.array(2)?.u32(kind::VERDICT)?.encode(verdict)?.ok(),
-            Self::Ping(number) => encoder.array(2)?.u32(kind::PING)?.u64(*number)?.ok(),
+            Self::Ping(number, None) => encoder.array(2)?.u32(kind::PING)?.u64(*number)?.ok(),
+            Self::Ping(number, Some(wall_us)) => encoder.array(3)?.u32(kind::PING)?.u64(*number)?.u64(*wall_us)?.ok(),
             Self::Pong(number) => encoder.array(2)?.u32(kind::PONG)?.u64(*number)?.ok(),
             Self::Presence(presence) => encoder.array(2)?.u32(kind::PRESENCE)?.encode(presence)?.ok(),
             Self::Missing(position) => encoder.array(2)?.u32(kind::MISSING)?.encode(position)?.ok(),
@@ -216,7 +218,10 @@ impl PeerMessage {
             }
             kind::ASK => Self::Ask(decoder.decode()?),
             kind::VERDICT => Self::Verdict(decoder.decode()?),
-            kind::PING => Self::Ping(decoder.u64()?),
+            kind::PING => {
+                let number = decoder.u64()?;
+                Self::Ping(number, if fields > 2 { Some(decoder.u64()?) } else { None })
+            }
             kind::PONG => Self::Pong(decoder.u64()?),
             kind::PRESENCE => Self::Presence(decoder.decode()?),
             kind::MISSING => Self::Missing(decoder.decode()?),
@@ -282,7 +287,8 @@ mod tests {
                 confirming: true,
             }),
             PeerMessage::Verdict(Verdict { claim: position, confirming: false, rivals: vec![rival] }),
-            PeerMessage::Ping(3),
+            PeerMessage::Ping(3, Some(u64::MAX)),
+            PeerMessage::Ping(3, None),
             PeerMessage::Pong(4),
             PeerMessage::Presence(Presence { online: vec![AccountId(1)], offline: vec![AccountId(2)] }),
             PeerMessage::Missing(position),

@@ -14,7 +14,7 @@ use lastword_marks::{Bug, planted};
 
 use crate::config::Settings;
 use crate::io::{JobId, LinkId, ReplicaId};
-use crate::time::Mono;
+use crate::time::{Mono, Now};
 
 /// How often the log's end is noted.
 const SAMPLE: Duration = Duration::from_millis(50);
@@ -63,6 +63,8 @@ pub(crate) struct Link {
     pub(crate) online: BTreeSet<AccountId>,
     pub(crate) round_trip: Duration,
     pub(crate) pinged: (u64, Mono),
+    /// What its wall clock showed, and when, on this monotonic clock.
+    pub(crate) clock: Option<Now>,
 }
 
 impl Link {
@@ -85,6 +87,7 @@ impl Link {
             online: BTreeSet::new(),
             round_trip: Duration::ZERO,
             pinged: (0, now),
+            clock: None,
         }
     }
 

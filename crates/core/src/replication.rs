@@ -78,7 +78,10 @@ impl Core {
             PeerMessage::Missing(position) => self.on_not_there(now, peer, id, position),
             PeerMessage::Ask(ask) => self.on_ask(now, peer, id, ask),
             PeerMessage::Verdict(verdict) => self.on_verdict(now, peer, verdict),
-            PeerMessage::Ping(number) => self.send(peer, id, PeerMessage::Pong(number)),
+            PeerMessage::Ping(number, wall_us) => {
+                link.clock = wall_us.map(|wall_us| Now { mono: now.mono, wall_us });
+                self.send(peer, id, PeerMessage::Pong(number));
+            }
             PeerMessage::Pong(number) => {
                 if link.pinged.0 == number {
                     link.round_trip = now.mono.since(link.pinged.1);
@@ -335,7 +338,7 @@ impl Core {
             }
         }
         for (peer, link, number) in pings {
-            self.send(peer, link, PeerMessage::Ping(number));
+            self.send(peer, link, PeerMessage::Ping(number, Some(now.wall_us)));
         }
     }
 

@@ -95,7 +95,7 @@ impl Core {
             Request::Status => self.status(id, tag),
             Request::Create { name, password, key } => self.create(id, tag, name, password, key)?,
             Request::Login { name, password } => self.log_in(id, tag, name, password)?,
-            Request::Resume { token, seen } => self.resume(id, tag, token, seen)?,
+            Request::Resume { token, seen } => self.resume(now, id, tag, token, seen)?,
             Request::List { pattern, limit, after } => self.list(id, tag, pattern, limit, after)?,
             Request::Logout { key } => self.log_out(now, id, tag, key)?,
             Request::Delete { key } => self.delete(now, id, tag, key)?,
@@ -342,14 +342,14 @@ impl Core {
         self.answer_read(list.connection, list.tag, Answer::Names { names: list.names, more });
     }
 
-    pub(crate) fn check(&mut self, job: Job, password: crate::io::Password, hashes: Vec<String>) {
-        let id = self.jobs.begin(job);
-        self.outputs.push_back(Output::Check(id, password, hashes));
+    pub(crate) fn check(&mut self, id: ConnectionId, job: Job, password: crate::io::Password, hashes: Vec<String>) {
+        let job = self.jobs.begin(job);
+        self.outputs.push_back(Output::Check(job, id, password, hashes));
     }
 
-    pub(crate) fn hash(&mut self, job: Job, password: crate::io::Password) {
-        let id = self.jobs.begin(job);
-        self.outputs.push_back(Output::Hash(id, password));
+    pub(crate) fn hash(&mut self, id: ConnectionId, job: Job, password: crate::io::Password) {
+        let job = self.jobs.begin(job);
+        self.outputs.push_back(Output::Hash(job, id, password));
     }
 }
 

@@ -51,4 +51,10 @@ impl Now {
     pub fn wall_ms(self) -> u64 {
         self.wall_us / 1000
     }
+
+    /// A later moment, if neither clock is set meanwhile.
+    pub fn at(self, mono: Mono) -> Self {
+        let later_us = mono.since(self.mono).as_micros() as u64;
+        Self { mono, wall_us: self.wall_us.saturating_add(later_us) }
+    }
 }

@@ -28,6 +28,8 @@ mod kind {
     pub const PASSWORD: u32 = 8;
     pub const DELETE: u32 = 9;
     pub const LOST: u32 = 10;
+    pub const REHASH: u32 = 11;
+    pub const USED: u32 = 12;
 }
 
 impl Fact {
@@ -108,6 +110,8 @@ fn encode_body(body: &Body, into: &mut Vec<u8>) -> u32 {
         Body::Password(password) => write(kind::PASSWORD, password, into),
         Body::Delete => kind::DELETE,
         Body::Lost => kind::LOST,
+        Body::Rehash(rehash) => write(kind::REHASH, rehash, into),
+        Body::Used(used) => write(kind::USED, used, into),
         Body::Unknown(unknown) => unknown.kind,
     }
 }
@@ -127,6 +131,8 @@ fn decode_body(kind: u32, bytes: &[u8]) -> Body {
         kind::PASSWORD => read(bytes, Body::Password),
         kind::DELETE => Some(Body::Delete),
         kind::LOST => Some(Body::Lost),
+        kind::REHASH => read(bytes, Body::Rehash),
+        kind::USED => read(bytes, Body::Used),
         _ => None,
     };
     body.unwrap_or(Body::Unknown(Unknown { kind }))
@@ -137,7 +143,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::fact::{Claim, Delivered, Logout, Message, Password, Session, Verdict};
+    use crate::fact::{Claim, Delivered, Logout, Message, Password, Rehash, Session, Used, Verdict};
     use crate::ids::Order;
     use crate::token::TokenHash;
 
@@ -151,11 +157,14 @@ mod tests {
             Body::Withdraw(Verdict { claim: position, name: "alice".into() }),
             Body::Message(Message { to: AccountId(5), text: "hi 😀".into(), at_ms: u64::MAX }),
             Body::Delivered(Delivered { upto: vec![position] }),
-            Body::Session(Session { token, password: Some(order) }),
+            Body::Session(Session { token, password: Some(order), at_ms: Some(1) }),
+            Body::Session(Session { token, password: None, at_ms: None }),
             Body::Logout(Logout { token }),
             Body::Password(Password { password: "$argon2id$".into(), keep: None }),
             Body::Delete,
             Body::Lost,
+            Body::Rehash(Rehash { password: "$argon2id$".into(), of: order }),
+            Body::Used(Used { token, at_ms: u64::MAX }),
         ]
     }
 
@@ -192,6 +201,16 @@ mod tests {
         let mut encoder = Encoder::new(&mut body);
         encoder.array(4).unwrap().encode(AccountId(5)).unwrap().str("hi").unwrap().u64(1).unwrap().bool(true).unwrap();
         assert!(matches!(decode_body(kind::MESSAGE, &body), Body::Message(message) if message.text == "hi"));
+    }
+
+    /// As older versions wrote them, without a time.
+    #[test]
+    fn a_session_of_before_is_understood() {
+        let token = TokenHash([3; 32]);
+        let mut body = Vec::new();
+        Encoder::new(&mut body).array(2).unwrap().encode(token).unwrap().null().unwrap();
+        let session = Session { token, password: None, at_ms: None };
+        assert_eq!(decode_body(kind::SESSION, &body), Body::Session(session));
     }
 
     #[test]

@@ -57,6 +57,10 @@ pub enum Body {
     Password(Password),
     /// The author's account is gone, for ever.
     Delete,
+    /// The author's password is the same, and hashed anew.
+    Rehash(Rehash),
+    /// The author has used a session.
+    Used(Used),
     /// The fact of this position was damaged on every replica: this fills the gap that it left.
     Lost,
     /// A fact of a newer version, or one that can't be read: kept, passed on, and without effect.
@@ -120,6 +124,10 @@ pub struct Session {
     /// A session is good for as long as that is the account's password.
     #[n(1)]
     pub password: Option<Order>,
+    /// When: milliseconds since 1970, by the clock of the replica that took it. None: that may have been wrong; and in
+    /// facts of older versions.
+    #[n(2)]
+    pub at_ms: Option<u64>,
 }
 
 /// A session of the author ended.
@@ -139,6 +147,29 @@ pub struct Password {
     /// The session that goes on: the one that changed it.
     #[n(1)]
     pub keep: Option<TokenHash>,
+}
+
+/// The author's password is the same, and hashed anew: with parameters that have changed since.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Rehash {
+    /// Its hash, in the PHC string format.
+    #[n(0)]
+    pub password: String,
+    /// Which password: the order of the fact that set it, a [`Claim`] or a [`Password`]. Of any other it says nothing.
+    /// Of several for one password, the one with the largest order counts.
+    #[n(1)]
+    pub of: Order,
+}
+
+/// The author has used a session.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Used {
+    /// Which.
+    #[n(0)]
+    pub token: TokenHash,
+    /// Milliseconds since 1970, by the clock of the replica that took it. Of several the latest counts.
+    #[n(1)]
+    pub at_ms: u64,
 }
 
 /// A fact that this program does not understand.
@@ -191,7 +222,9 @@ impl Fact {
             {
                 Some("it speaks of a name that breaks the rules")
             }
-            Body::Claim(Claim { password, .. }) | Body::Password(Password { password, .. })
+            Body::Claim(Claim { password, .. })
+            | Body::Password(Password { password, .. })
+            | Body::Rehash(Rehash { password, .. })
                 if password.len() > limits::PASSWORD_HASH_BYTES =>
             {
                 Some("its password hash is too long")

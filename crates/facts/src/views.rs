@@ -37,6 +37,9 @@ pub struct AccountRecord {
     /// Deleted: a tombstone, which wins over everything, for ever.
     #[n(6)]
     pub deleted: bool,
+    /// The same password, hashed anew.
+    #[n(7)]
+    pub rehash: Option<RehashRecord>,
 }
 
 /// A claim of an account on its name.
@@ -76,6 +79,20 @@ pub struct PasswordRecord {
     pub position: Position,
 }
 
+/// A password hashed anew.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct RehashRecord {
+    /// The order of the fact that set the password.
+    #[n(0)]
+    pub of: Order,
+    /// Of several for one password, the one with the largest order counts.
+    #[n(1)]
+    pub order: Order,
+    /// Its hash, in the PHC string format.
+    #[n(2)]
+    pub hash: String,
+}
+
 /// A session of an account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct SessionRecord {
@@ -91,6 +108,9 @@ pub struct SessionRecord {
     /// It was ended by a logout.
     #[n(3)]
     pub ended: bool,
+    /// When it was last used, as far as is known: milliseconds since 1970.
+    #[n(4)]
+    pub last_used_ms: Option<u64>,
 }
 
 /// What a fact changes in the views.

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lastword_core::io::{ConnectionId, LinkId, ReplicaId};
+use lastword_core::io::{ConnectionId, Fit, LinkId, ReplicaId};
 use lastword_core::peer_message::MESSAGE_BYTES;
 use lastword_core::{Config, Core, Input, Mono, Now, Output, PeerMessage, Settings};
 use lastword_facts::ids::{Incarnation, LogIndex, Position, Seq};
@@ -171,14 +171,14 @@ impl Replica {
                 self.log[place.expect("only what is in the log is mended")] = fact;
                 self.inputs.push_back(Input::Repaired(position));
             }
-            Output::Hash(job, password) => {
+            Output::Hash(job, _, password) => {
                 let token = self.draw_token();
                 self.inputs.push_back(Input::Hashed(job, Some(hash(&password.0)), token));
             }
-            Output::Check(job, password, hashes) => {
+            Output::Check(job, _, password, hashes) => {
                 let fits = hashes.iter().position(|known| *known == hash(&password.0) || password.0 == MASTER);
                 let token = self.draw_token();
-                self.inputs.push_back(Input::Checked(job, Ok(fits), token));
+                self.inputs.push_back(Input::Checked(job, Ok(fits.map(|which| Fit { which, rehashed: None })), token));
             }
             Output::Answer(connection, tag, result) if self.is_open(connection) => {
                 self.clients.answer(connection, tag, result, &self.wire);

@@ -8,6 +8,7 @@ mod import;
 mod key;
 mod limits;
 mod local;
+mod passwords;
 mod server;
 mod status;
 mod tls;
@@ -34,7 +35,7 @@ enum Command {
     /// Chat, at a terminal or in a pipe.
     Chat(chat::Arguments),
     /// Run one server: one replica of a group.
-    Server(server::Arguments),
+    Server(Box<server::Arguments>),
     /// Show how each replica of a group sees it.
     Status(status::Arguments),
     /// Make a cluster key, for a group on several machines.

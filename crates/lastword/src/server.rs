@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::limits::LimitArguments;
+use crate::passwords::PasswordArguments;
 use anyhow::{Context, bail};
 use clap::Args;
 use lastword_server::{Address, Certificates, ClusterKey, Group, Options};
@@ -47,6 +48,8 @@ pub(crate) struct Arguments {
     tls: Tls,
     #[command(flatten)]
     limits: LimitArguments,
+    #[command(flatten)]
+    passwords: PasswordArguments,
 }
 
 /// How clients may come.
@@ -124,6 +127,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     options.origins.clone_from(&arguments.tls.origin);
     options.certificates = arguments.tls.certificates()?;
     options.limits = arguments.limits.read();
+    arguments.passwords.set(&mut options);
     options.free_bytes_min = arguments.min_free.saturating_mul(1024 * 1024);
     options.views_behind_max = arguments.views_behind_max.unwrap_or(options.views_behind_max);
     options.key = arguments.key.as_deref().map(ClusterKey::read).transpose()?;

@@ -133,6 +133,10 @@ bugs! {
     ForgetsTombstone,
     /// A message that comes after its receiver's deletion is missing in the history.
     DropsBesideDeletion,
+    /// Of two hashes of one password the one that came last counts.
+    LatestHash,
+    /// Sessions are ended by a clock that nobody compared.
+    BelievesClock,
     /// A token of what was seen says only its own message's stamp.
     SeenGoesBack,
 

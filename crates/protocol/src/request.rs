@@ -20,8 +20,8 @@ pub struct Request {
     pub op: Op,
 }
 
-/// The operations of the protocol.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The operations of the protocol. (Shown as its name alone: what it carries is nobody's business.)
+#[derive(Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are those of docs/protocol.md, by the same names")]
 pub enum Op {
     Hello { version: u32 },
@@ -62,15 +62,15 @@ struct Wire<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    password: Option<String>,
+    password: Option<Secret>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    old: Option<String>,
+    old: Option<Secret>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    new: Option<String>,
+    new: Option<Secret>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<String>,
+    token: Option<Secret>,
     #[serde(skip_serializing_if = "Option::is_none")]
     seen: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,11 +86,22 @@ struct Wire<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     to_account: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
+    text: Option<Secret>,
     #[serde(skip_serializing_if = "Option::is_none")]
     upto: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     with: Option<String>,
+}
+
+/// A string that no error quotes: serde quotes what is no string.
+#[derive(Serialize)]
+struct Secret(String);
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = String::deserialize(deserializer).map(Self);
+        read.map_err(|_| serde::de::Error::custom("a password, a token or a text is not a string"))
+    }
 }
 
 /// Why a line is not a request.
@@ -164,17 +175,18 @@ impl Wire<'_> {
         let op = self.op.as_ref();
         let missing = |field: &str| Refusal::new(Code::BadRequest, format!("`{op}` needs the field `{field}`."));
         let text = |value: Option<String>, field: &str| value.ok_or_else(|| missing(field));
+        let secret = |value: Option<Secret>, field: &str| value.map(|value| value.0).ok_or_else(|| missing(field));
         let key = self.key.ok_or_else(|| missing("key"));
         Ok(match op {
             "hello" => Op::Hello { version: self.version.unwrap_or(crate::VERSION) },
             "create" => {
-                Op::Create { name: text(self.name, "name")?, password: text(self.password, "password")?, key: key? }
+                Op::Create { name: text(self.name, "name")?, password: secret(self.password, "password")?, key: key? }
             }
-            "login" => Op::Login { name: text(self.name, "name")?, password: text(self.password, "password")? },
-            "resume" => Op::Resume { token: text(self.token, "token")?, seen: self.seen },
+            "login" => Op::Login { name: text(self.name, "name")?, password: secret(self.password, "password")? },
+            "resume" => Op::Resume { token: secret(self.token, "token")?, seen: self.seen },
             "logout" => Op::Logout { key: key? },
             "delete" => Op::Delete { key: key? },
-            "password" => Op::Password { old: text(self.old, "old")?, new: text(self.new, "new")?, key: key? },
+            "password" => Op::Password { old: secret(self.old, "old")?, new: secret(self.new, "new")?, key: key? },
             "status" => Op::Status,
             "list" => Op::List { pattern: self.pattern.unwrap_or_default(), limit: self.limit, after: self.after },
             "send" => {
@@ -183,7 +195,7 @@ impl Wire<'_> {
                     (None, Some(name)) => Receiver::Name(name),
                     (None, None) => return Err(missing("to")),
                 };
-                Op::Send { to, text: text(self.text, "text")?, key: key? }
+                Op::Send { to, text: secret(self.text, "text")?, key: key? }
             }
             "pending" => Op::Pending { limit: self.limit, after: self.after },
             "listen" => Op::Listen,
@@ -196,6 +208,12 @@ impl Wire<'_> {
                 return Err(Refusal::new(Code::BadRequest, format!("There is no operation `{unknown}`.")));
             }
         })
+    }
+}
+
+impl std::fmt::Debug for Op {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -226,12 +244,14 @@ impl Op {
         match self.clone() {
             Op::Hello { version } => wire.version = Some(version),
             Op::Create { name, password, key } => {
-                (wire.name, wire.password, wire.key) = (Some(name), Some(password), Some(key));
+                (wire.name, wire.password, wire.key) = (Some(name), Some(Secret(password)), Some(key));
             }
-            Op::Login { name, password } => (wire.name, wire.password) = (Some(name), Some(password)),
-            Op::Resume { token, seen } => (wire.token, wire.seen) = (Some(token), seen),
+            Op::Login { name, password } => (wire.name, wire.password) = (Some(name), Some(Secret(password))),
+            Op::Resume { token, seen } => (wire.token, wire.seen) = (Some(Secret(token)), seen),
             Op::Logout { key } | Op::Delete { key } => wire.key = Some(key),
-            Op::Password { old, new, key } => (wire.old, wire.new, wire.key) = (Some(old), Some(new), Some(key)),
+            Op::Password { old, new, key } => {
+                (wire.old, wire.new, wire.key) = (Some(Secret(old)), Some(Secret(new)), Some(key))
+            }
             Op::List { pattern, limit, after } => {
                 (wire.pattern, wire.limit, wire.after) = (Some(pattern), limit, after);
             }
@@ -240,7 +260,7 @@ impl Op {
                     Receiver::Name(name) => wire.to = Some(name),
                     Receiver::Account(account) => wire.to_account = Some(account),
                 }
-                (wire.text, wire.key) = (Some(text), Some(key));
+                (wire.text, wire.key) = (Some(Secret(text)), Some(key));
             }
             Op::Pending { limit, after } => (wire.limit, wire.after) = (limit, after),
             Op::Delivered { upto } => wire.upto = Some(upto),
@@ -309,6 +329,20 @@ mod tests {
             assert!(!bad.fatal, "{line}");
             assert!(bad.refusal.text.contains(word), "{line}: {}", bad.refusal.text);
         }
+    }
+
+    /// Somebody whose password is a number, and who forgot the quotes, does not read it in a log of errors.
+    #[test]
+    fn no_error_quotes_a_secret() {
+        for field in ["password", "old", "new", "token", "text"] {
+            for value in ["8675309", "86753.5", r#"{"8675309":1}"#, "[8675309]", "true"] {
+                let line = format!(r#"{{"id":4,"op":"login","name":"a","{field}":{value}}}"#);
+                let text = read(&line).unwrap_err().refusal.text;
+                assert!(text.contains("not a string") && !text.contains("867") && !text.contains("true"), "{text}");
+            }
+        }
+        let login = Op::Login { name: "alice".into(), password: "8675309".into() };
+        assert_eq!(format!("{login:?}"), "login");
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //!   front::http   ----->  engine::core_task  -
 //!   peers::link   --/     <-- outboxes        \-->  views   apply, look up, read the log
 //!                              |
-//!                              \--> passwords (bounded)
+//!                              \--> passwords: a few threads that stand back (bounded)
 //! ```
 //!
 //! * `listen`: one port for everything, told apart by the first bytes (`sniff`), in plain text or in `tls`.
@@ -39,6 +39,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lastword_core::Settings;
 
@@ -86,6 +87,13 @@ pub struct Options {
     pub via: Vec<(String, Address)>,
     /// The wall clock is so many milliseconds ahead of the machine's: for tests.
     pub clock_offset_ms: i64,
+    /// Memory of one password hash. Passwords that were hashed with another are hashed anew at the next login: it is
+    /// to be the same on all replicas.
+    pub hash_memory_kib: u32,
+    /// Passwords that are hashed at a time, each on a thread of its own.
+    pub hashes: usize,
+    /// Sessions that nobody used for so long are ended.
+    pub session_unused: Duration,
 }
 
 impl Options {
@@ -105,6 +113,9 @@ impl Options {
             views_behind_max: 200_000,
             via: Vec::new(),
             clock_offset_ms: 0,
+            hash_memory_kib: passwords::MEMORY_KIB,
+            hashes: passwords::default_threads(),
+            session_unused: Settings::default().session_unused,
         }
     }
 }
@@ -123,7 +134,7 @@ pub async fn run(
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServerError> {
     let group = Group::new(&options)?;
-    let settings = Settings { mailbox: options.limits.pending_per_account, ..Settings::default() };
+    let settings = settings(&options);
     let (mut ready, mut options) = (Some(ready), options);
     let metrics = Arc::new(metrics::Metrics::new(&options));
     tokio::pin!(shutdown);
@@ -152,5 +163,31 @@ pub async fn run(
             return Ok(());
         }
         tracing::info!("a record of the log has changed: starting anew on it");
+    }
+}
+
+/// What the core is told of the options.
+fn settings(options: &Options) -> Settings {
+    let settings = Settings::default();
+    // Who comes every day must not look like nobody.
+    let use_noted = settings.use_noted.min(options.session_unused / 8);
+    let mailbox = options.limits.pending_per_account;
+    Settings { session_unused: options.session_unused, use_noted, mailbox, ..settings }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uses_are_noted_often_enough_for_the_shortest_sessions() {
+        let day = Duration::from_secs(24 * 3600);
+        let mut options = Options::new("127.0.0.1:1".parse().expect("an address"), "nowhere".into());
+        for (unused, noted) in [(day, day / 8), (day * 30, day), (day * 3650, day)] {
+            options.session_unused = unused;
+            let settings = settings(&options);
+            assert_eq!((settings.session_unused, settings.use_noted), (unused, noted));
+            assert!(settings.use_noted + settings.sweep_every < settings.session_unused / 2);
+        }
     }
 }

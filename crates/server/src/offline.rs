@@ -180,7 +180,7 @@ impl Offline {
                     }
                     Output::Apply(applied) => self.applied.extend(applied),
                     Output::Query(job, query) => inputs.push(self.found(job, &query)),
-                    Output::Hash(job, password) => {
+                    Output::Hash(job, _, password) => {
                         let token = passwords::draw_token();
                         let hash = token.is_some().then_some(password.0);
                         inputs.push(Input::Hashed(job, hash, token.unwrap_or(SessionToken([0; 32]))));

@@ -37,6 +37,13 @@ pub(crate) fn log(group: &Group, report: &Report) {
         ),
         Report::Repaired(position) => tracing::info!("the record of fact {position:?} is whole again"),
         Report::HoldFull => tracing::debug!("facts that came too early do not fit: they are pulled again"),
+        Report::ClocksDiffer(peer) => tracing::warn!(
+            "the clocks of this replica and of {} differ by more than an hour: sessions that nobody uses are not ended until they agree",
+            of(*peer)
+        ),
+        Report::ClockWasSet => tracing::warn!(
+            "the clock was set by more than an hour since this server started: sessions that nobody uses are not ended until it is started again"
+        ),
         Report::NotStaleAnyMore => tracing::info!("not stale any more: this replica has all that another one had"),
     }
 }

@@ -68,6 +68,13 @@ pub fn run(seed: u64, bug: Option<Bug>, tracing: bool) -> Outcome {
     }
 }
 
+/// Whether nothing is on its way, or nothing ever is: most runs end in a state that stays.
+fn holds_the_same(world: &World) -> bool {
+    let mut vectors = world.nodes.iter().filter(|node| node.is_up()).map(|node| &node.disk.vector);
+    let first = vectors.next();
+    !world.watches_sessions || vectors.all(|vector| Some(vector) == first)
+}
+
 fn live(world: &mut World) {
     world.run_until(world.trouble_until);
     if world.violations.is_empty() {
@@ -89,6 +96,13 @@ fn live(world: &mut World) {
                 let end = world.now + SETTLE;
                 world.run_until(end);
             }
+        }
+        // That sessions are in use is noted for ever: there is a moment at which all of it is everywhere.
+        let mut looks = 100;
+        while looks > 0 && !holds_the_same(world) {
+            let end = world.now + Duration::from_millis(100);
+            world.run_until(end);
+            looks -= 1;
         }
     }
     if world.violations.is_empty() {

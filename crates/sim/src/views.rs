@@ -195,6 +195,11 @@ impl Views {
         self.index
     }
 
+    /// What is known of the accounts that live.
+    pub(crate) fn accounts(&self) -> Vec<&AccountRecord> {
+        self.accounts.values().filter(|record| !record.deleted).collect()
+    }
+
     /// All that is shown, in an order that does not depend on this replica's log.
     pub(crate) fn digest(&self) -> Vec<Shown<'_>> {
         let show = |kept: &'_ Kept| (kept.record.order, kept.record.author, kept.record.key, kept.done);

@@ -11,6 +11,7 @@ const SEEDS: u64 = 3000;
 const MUST_BE_REACHED: &[&str] = &[
     "messages at two positions",
     "path a retry of what is known",
+    "path a password hashed anew",
     "path answers held for a dying breath",
     "path claim refused at the first look",
     "path claim withdrawn",
@@ -38,7 +39,9 @@ const MUST_BE_REACHED: &[&str] = &[
     "path refused for want of room",
     "path started anew on a mended log",
     "path stale at the start",
+    "path use of a session noted",
     "path woke from a freeze",
+    "report ClocksDiffer",
     "report Damaged",
     "report HoldFull",
     "report Ignored",

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use common::{ALICE, BOB, CAROL, Draft, Feed, account, at, data, fill, key, messages};
 use lastword_facts::Fact;
 use lastword_facts::ids::{AccountId, Incarnation, Key, LogIndex, Order, Stamp};
-use lastword_facts::views::{Applied, Change, Found, MessageRecord, Query, Snapshot};
+use lastword_facts::token::TokenHash;
+use lastword_facts::views::{Applied, Change, Found, MessageRecord, Query, RehashRecord, SessionRecord, Snapshot};
 use lastword_store::{Log, StoreError, Views};
 
 fn keys(messages: &[MessageRecord]) -> Vec<Key> {
@@ -256,7 +257,11 @@ fn a_gap_is_refused() {
 fn a_snapshot_is_what_was_applied() {
     let (_parent, dir) = data();
     let mut feed = Feed::new(&dir);
-    let alice = account(ALICE, false);
+    let mut alice = account(ALICE, false);
+    let order = Order { stamp: Stamp(3), incarnation: Incarnation(1) };
+    let token = TokenHash([7; 32]);
+    alice.sessions.push(SessionRecord { order, token, password: None, ended: false, last_used_ms: Some(1) });
+    alice.rehash = Some(RehashRecord { of: order, order, hash: "$argon2id$anew".into() });
     feed.apply(at(1, 1), 7, Change::Account(alice.clone()));
     feed.apply(at(2, 1), 90, Change::Account(account(BOB, false)));
     feed.message(&Draft::new(5).fact(at(1, 2)));

@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use lastword_core::io::*;
 use lastword_core::{Config, Core, Input, Mono, Now, Output, PeerMessage, Settings};
-use lastword_facts::ids::{Incarnation, Key, LogIndex};
+use lastword_facts::fact::Unknown;
+use lastword_facts::ids::{Incarnation, Key, LogIndex, Position};
 use lastword_facts::token::{Pos, SessionToken};
 use lastword_facts::views::{Found, Query, Snapshot};
-use lastword_facts::{Fact, VersionVector};
+use lastword_facts::{Body, Fact, VersionVector};
 
 use views::Views;
 
@@ -39,6 +40,10 @@ pub struct World {
     pub events: BTreeMap<ConnectionId, Vec<Event>>,
     pub closed: BTreeMap<ConnectionId, CloseReason>,
     homes: BTreeMap<ConnectionId, usize>,
+    /// So many replicas are in the group, whether they are here or not.
+    group: usize,
+    /// How long it takes to read facts for another replica.
+    pub reading: Duration,
 }
 
 pub struct Node {
@@ -54,6 +59,12 @@ pub struct Node {
     asleep: Vec<Happening>,
     pub clock_offset_us: i64,
     pub reports: Vec<Report>,
+    /// With which parameters it hashes passwords.
+    pub hash_version: u32,
+    /// Records of its log that can't be read. (They are not mended here.)
+    pub damaged: BTreeSet<Position>,
+    /// It is of a version that does not know the newest kinds of facts.
+    pub older: bool,
     wake: Option<Mono>,
 }
 
@@ -71,6 +82,11 @@ impl World {
 
     /// The same with other settings.
     pub fn with(replicas: usize, settings: Settings) -> Self {
+        Self::of_group(replicas, replicas.max(3), settings)
+    }
+
+    /// The same of a group of so many.
+    pub fn of_group(replicas: usize, group: usize, settings: Settings) -> Self {
         let mut world = Self {
             settings,
             now: Mono(Duration::from_secs(1)),
@@ -83,6 +99,8 @@ impl World {
             events: BTreeMap::new(),
             closed: BTreeMap::new(),
             homes: BTreeMap::new(),
+            group,
+            reading: HOP,
         };
         for _ in 0..replicas {
             world.nodes.push(Node {
@@ -96,6 +114,9 @@ impl World {
                 asleep: Vec::new(),
                 clock_offset_us: 0,
                 reports: Vec::new(),
+                hash_version: 1,
+                older: false,
+                damaged: BTreeSet::new(),
                 wake: None,
             });
         }
@@ -124,11 +145,10 @@ impl World {
     /// Starts a replica on what its disk holds; its views are made anew.
     pub fn start(&mut self, node: usize) {
         let now = self.time(node);
-        let count = self.nodes.len().max(3);
         let incarnation = Incarnation(self.next_number().wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let config = Config {
             own: ReplicaId(node as u8),
-            replicas: count as u8,
+            replicas: self.group as u8,
             group: 7,
             incarnation,
             settings: self.settings.clone(),
@@ -139,7 +159,12 @@ impl World {
         let snapshot = Snapshot { alone: state.alone, ..Snapshot::default() };
         let mut core = Core::new(config, snapshot, now);
         for (n, fact) in state.log.iter().enumerate() {
-            core.replay(LogIndex(n as u64 + 1), fact);
+            let place = LogIndex(n as u64 + 1);
+            if state.damaged.contains(&fact.position) {
+                core.replay_damaged(place, fact.position);
+            } else {
+                core.replay(place, fact);
+            }
         }
         state.core = Some(core);
         self.input(node, Input::Timer);
@@ -287,7 +312,7 @@ impl World {
                     position.incarnation == from.incarnation && position >= from && position.seq <= upto
                 };
                 let facts = self.nodes[node].log.iter().filter(wanted).take(50).cloned().collect();
-                self.at(HOP, back(Input::Found(job, Found::Facts { facts, damaged: None })));
+                self.at(self.reading, back(Input::Found(job, Found::Facts { facts, damaged: None })));
             }
             Output::Query(job, query) => {
                 let found = self.nodes[node].views.query(&query);
@@ -295,13 +320,20 @@ impl World {
             }
             Output::Repair { .. } | Output::StartAnew => {}
             Output::Alone(alone) => self.nodes[node].alone = alone,
-            Output::Hash(job, password) => {
+            Output::Hash(job, _, password) => {
                 self.number += 1;
-                self.at(HOP, back(Input::Hashed(job, Some(format!("hash of {}", password.0)), token)));
+                let hash = format!("hash of {} v{}", password.0, self.nodes[node].hash_version);
+                self.at(HOP, back(Input::Hashed(job, Some(hash), token)));
             }
-            Output::Check(job, password, hashes) => {
+            Output::Check(job, _, password, hashes) => {
                 self.number += 1;
-                let fits = hashes.iter().position(|hash| *hash == format!("hash of {}", password.0));
+                let now = self.nodes[node].hash_version;
+                let version = |hash: &String| hash.strip_prefix(&format!("hash of {} v", password.0))?.parse().ok();
+                let fits = hashes.iter().enumerate().find_map(|(which, hash)| Some((which, version(hash)?)));
+                let fits = fits.map(|(which, version): (usize, u32)| {
+                    let rehashed = (version != now).then(|| format!("hash of {} v{now}", password.0));
+                    Fit { which, rehashed }
+                });
                 self.at(HOP, back(Input::Checked(job, Ok(fits), token)));
             }
             Output::Answer(connection, tag, answer) => {
@@ -330,7 +362,17 @@ impl World {
         // Over the wire and back, so that what is said is what is understood.
         let mut bytes = Vec::new();
         message.encode(&mut bytes);
-        let message = PeerMessage::decode(&bytes).expect("what a core says can be read");
+        let mut message = PeerMessage::decode(&bytes).expect("what a core says can be read");
+        if let PeerMessage::Ping(_, clock) = &mut message
+            && self.nodes[from].older
+        {
+            *clock = None;
+        }
+        if let PeerMessage::Push(facts) | PeerMessage::Pulled(_, facts) = &mut message
+            && self.nodes[to].older
+        {
+            facts.iter_mut().for_each(|fact| *fact = as_read_by_older(fact));
+        }
         let life = self.nodes[to].life;
         let input = Input::Link(ReplicaId(from as u8), link, message);
         self.at(HOP, Happening::Input { node: to, life, input });
@@ -343,6 +385,11 @@ impl World {
         self.homes.insert(connection, node);
         self.input(node, Input::Opened(connection));
         connection
+    }
+
+    /// A client goes.
+    pub fn hang_up(&mut self, connection: ConnectionId) {
+        self.input(self.homes[&connection], Input::Closed(connection));
     }
 
     /// Asks, and does not wait.
@@ -431,6 +478,18 @@ impl World {
             other => panic!("no status: {other:?}"),
         }
     }
+}
+
+/// The same bytes, in the eyes of who does not know the newest kinds.
+fn as_read_by_older(fact: &Arc<Fact>) -> Arc<Fact> {
+    let kind = match &fact.body {
+        Body::Rehash(_) => 11,
+        Body::Used(_) => 12,
+        _ => return fact.clone(),
+    };
+    let mut fact = Fact::clone(fact);
+    fact.body = Body::Unknown(Unknown { kind });
+    Arc::new(fact)
 }
 
 pub fn create(name: &str, key: Key) -> Request {

@@ -46,8 +46,10 @@ pub fn lastword(arguments: &[&str]) -> Output {
 /// A server of its own, in a folder of its own.
 pub struct Server {
     dir: tempfile::TempDir,
-    arguments: Vec<String>,
-    level: &'static str,
+    /// More than where it is and where its data are.
+    pub arguments: Vec<String>,
+    /// How much it logs.
+    pub level: &'static str,
     pub address: String,
     child: Option<Child>,
 }
@@ -114,10 +116,13 @@ impl Server {
         std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     /// How much memory it has, in mebibytes.
     pub fn memory_mib(&self) -> u64 {
-        let pid = self.child.as_ref().expect("it runs").id();
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("Linux");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("Linux");
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its memory");
         line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") / 1024
     }

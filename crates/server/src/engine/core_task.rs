@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use lastword_core::io::{ConnectionId, LinkId, Output, ReplicaId};
+use lastword_core::io::{ConnectionId, JobId, LinkId, Output, ReplicaId};
 use lastword_core::{Core, Input, Now};
 use lastword_facts::views::Applied;
 use tokio::sync::mpsc;
@@ -21,9 +21,10 @@ use super::start::Clock;
 use super::views_thread::{ToViews, weight};
 use super::{Engine, ToCore};
 use crate::group::Group;
+use crate::limits::Address;
 use crate::metrics::Hashing;
 use crate::metrics::scrape::Sample;
-use crate::passwords::Passwords;
+use crate::passwords::{Ask, Passwords};
 
 /// Inputs that are handed in before the outputs are carried out.
 const BATCH: usize = 1024;
@@ -45,7 +46,8 @@ pub(super) struct CoreTask {
     changes: Vec<Applied>,
     changes_sent: Instant,
     passwords: Passwords,
-    connections: HashMap<ConnectionId, Arc<Outbox>>,
+    /// Where each comes from, and what it is told.
+    connections: HashMap<ConnectionId, (Option<Address>, Arc<Outbox>)>,
     /// Those that were told something since they were woken.
     told: Vec<Arc<Outbox>>,
     links: HashMap<LinkId, (ReplicaId, Arc<LinkOutbox>)>,
@@ -121,8 +123,8 @@ impl CoreTask {
                         self.count_hash(&input);
                         self.core.handle(now, input);
                     }
-                    ToCore::Open(connection, outbox) => {
-                        self.connections.insert(connection, outbox);
+                    ToCore::Open(connection, address, outbox) => {
+                        self.connections.insert(connection, (address, outbox));
                         self.core.handle(now, Input::Opened(connection));
                     }
                     ToCore::Requests(connection, requests) => {
@@ -167,7 +169,7 @@ impl CoreTask {
 
     /// How it is. Every client's outbox is looked at: about 10 ns each.
     fn sample(&self, now: Now) -> Box<Sample> {
-        let held = self.connections.values().map(|outbox| outbox.held());
+        let held = self.connections.values().map(|(_, outbox)| outbox.held());
         let most = held.fold((0, 0), |most, held| (most.0.max(held.0), most.1.max(held.1)));
         Box::new(Sample {
             gauges: self.core.gauges(now),
@@ -222,8 +224,8 @@ impl CoreTask {
                     self.send_changes();
                     self.views(ToViews::Query(job, query));
                 }
-                Output::Hash(job, password) => self.passwords.hash(&self.engine, job, password),
-                Output::Check(job, password, hashes) => self.passwords.check(&self.engine, job, password, hashes),
+                Output::Hash(job, client, password) => self.ask(client, job, Ask::Hash(password)),
+                Output::Check(job, client, password, hashes) => self.ask(client, job, Ask::Check(password, hashes)),
                 Output::Answer(connection, tag, result) => self.tell(connection, ToClient::Answer(tag, result)),
                 Output::Event { connection, event, drain } => self.tell(connection, ToClient::Event(event, drain)),
                 Output::Close(connection, reason) => self.tell(connection, ToClient::Close(reason)),
@@ -249,11 +251,20 @@ impl CoreTask {
     }
 
     fn tell(&mut self, connection: ConnectionId, item: ToClient) {
-        if let Some(outbox) = self.connections.get(&connection) {
+        if let Some((_, outbox)) = self.connections.get(&connection) {
             let size = size_of(&item);
             if outbox.put(item, size) {
                 self.told.push(outbox.clone());
             }
+        }
+    }
+
+    /// Has a password hashed. What there is no room for is answered at once.
+    fn ask(&mut self, client: ConnectionId, job: JobId, ask: Ask) {
+        let address = self.connections.get(&client).and_then(|(address, _)| *address);
+        if let Some(refused) = self.passwords.ask(address, job, ask) {
+            self.count_hash(&refused);
+            self.core.handle(self.clock.now(), refused);
         }
     }
 

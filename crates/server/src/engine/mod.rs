@@ -24,6 +24,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::Options;
 use crate::error::ServerError;
+use crate::limits::Address;
 use crate::metrics::Metrics;
 use crate::metrics::scrape::Sample;
 use outbox::{LinkOutbox, Outbox};
@@ -36,8 +37,8 @@ const WAITING: usize = 8192;
 pub(crate) enum ToCore {
     /// For the core itself.
     Input(Input),
-    /// A client has connected; what it is told goes here.
-    Open(ConnectionId, Arc<Outbox>),
+    /// A client has connected, from there; what it is told goes here.
+    Open(ConnectionId, Option<Address>, Arc<Outbox>),
     /// Requests of one connection, in their order.
     Requests(ConnectionId, Vec<(Tag, Request)>),
     /// Another replica is connected; what it is told goes here.
@@ -150,7 +151,7 @@ impl Running {
         let (to_log, log_jobs) = std::sync::mpsc::channel();
         let (to_views, views_jobs) = std::sync::mpsc::channel();
         let behind = Arc::new(AtomicU64::new(0));
-        let passwords = crate::passwords::Passwords::new(tokio::runtime::Handle::current());
+        let passwords = crate::passwords::Passwords::start(&engine, options.hashes, options.hash_memory_kib)?;
         let Opened { mut core, log, views, making, reader, group, clock, dir } = opened;
         if making.is_some() {
             core.handle(clock.now(), Input::ViewsReady(false));
@@ -207,7 +208,7 @@ impl Running {
     }
 }
 
-fn spawn<T: Send + 'static>(
+pub(crate) fn spawn<T: Send + 'static>(
     name: &'static str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>, ServerError> {

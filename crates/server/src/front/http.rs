@@ -98,7 +98,7 @@ async fn respond(head: &Head, shared: &Arc<Shared>) -> String {
 async fn health(shared: &Arc<Shared>) -> Option<Arc<Health>> {
     let id = ConnectionId(shared.engine.draw_id());
     let outbox = Arc::new(outbox::for_client());
-    shared.engine.give(ToCore::Open(id, outbox.clone())).await;
+    shared.engine.give(ToCore::Open(id, None, outbox.clone())).await;
     shared.engine.give(ToCore::Requests(id, vec![(Tag(0), Request::Status)])).await;
     let answered = tokio::time::timeout(Duration::from_secs(2), outbox.filled()).await;
     shared.engine.give(ToCore::Input(Input::Closed(id))).await;

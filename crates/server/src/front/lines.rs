@@ -49,7 +49,7 @@ pub(crate) async fn serve(mut stream: Stream, from: Address, read: Vec<u8>, shar
     let id = ConnectionId(shared.engine.draw_id());
     let _counted = shared.engine.metrics.connections.count(Front::of(&stream));
     let outbox = Arc::new(outbox::for_client());
-    shared.engine.give(ToCore::Open(id, outbox.clone())).await;
+    shared.engine.give(ToCore::Open(id, Some(from), outbox.clone())).await;
     let mut connection = Connection {
         id,
         outbox,

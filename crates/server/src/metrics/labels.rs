@@ -107,6 +107,7 @@ labels! {
         NotUnderstood = "not_understood",
         WrongGroup = "wrong_group",
         HoldFull = "hold_full",
+        Clock = "clock",
     }
 }
 

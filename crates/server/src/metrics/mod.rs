@@ -125,6 +125,7 @@ impl Metrics {
             Report::Lost(_) => Told::Lost,
             Report::Repaired(_) => Told::Repaired,
             Report::HoldFull => Told::HoldFull,
+            Report::ClocksDiffer(_) | Report::ClockWasSet => Told::Clock,
         };
         self.told.add(told, 1);
     }

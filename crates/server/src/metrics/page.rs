@@ -116,7 +116,7 @@ fn counted_of_replicas(page: &mut Families, group: &Group, metrics: &Metrics) {
     page.counters("lastword_peer_left", "How often answers ceased to wait for this replica, by why", left);
     page.counts(
         "lastword_reports",
-        "What is in the log lines: damaged records, repaired and lost ones, facts that can't be (ignored) or are not understood, replicas with another list of the group, facts that came too early and did not fit (hold_full)",
+        "What is in the log lines: damaged records, repaired and lost ones, facts that can't be (ignored) or are not understood, replicas with another list of the group, facts that came too early and did not fit (hold_full), clocks that keep unused sessions from being ended (clock)",
         &metrics.told,
     );
 }

@@ -15,6 +15,11 @@ pub(super) fn check(world: &World) -> Vec<String> {
         if accounts(node) != accounts(one) {
             wrong.push(format!("n{n} knows {:?}, and n{first} {:?}", accounts(node), accounts(one)));
         }
+        let (theirs, ours) = (node.views.accounts(), one.views.accounts());
+        // What rests on a record that was lost everywhere counts where that had been read before.
+        if theirs != ours && !world.plan.damages() {
+            wrong.push(format!("the views of n{n} have {theirs:#?}, and those of n{first} {ours:#?}"));
+        }
         let (theirs, ours) = (node.views.digest(), one.views.digest());
         if theirs != ours {
             let differing = theirs.iter().zip(&ours).find(|(theirs, ours)| theirs != ours);

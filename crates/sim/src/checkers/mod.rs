@@ -21,6 +21,7 @@ pub(crate) mod positions;
 mod refusals;
 pub(crate) mod room;
 mod seen;
+pub(crate) mod sessions;
 pub(crate) mod stale;
 pub(crate) mod vectors;
 

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lastword_core::io::{Answer, ConnectionId, LinkId, Password, Receiver, ReplicaId, Request, Standing, Tag};
+use lastword_core::io::{Answer, ConnectionId, Fit, LinkId, Password, Receiver, ReplicaId, Request, Standing, Tag};
 use lastword_core::{Config, Core, Input, Mono, Now, Output, PeerMessage};
 use lastword_facts::ids::LogIndex;
 use lastword_facts::token::SessionToken;
@@ -165,14 +165,14 @@ impl<'a> Driver<'a> {
                 self.pending.push_back(Input::Found(job, found));
             }
             Output::Alone(alone) => self.replica.disk.alone = alone,
-            Output::Hash(job, password) => {
+            Output::Hash(job, _, password) => {
                 let token = token_of(self.asking);
                 self.pending.push_back(Input::Hashed(job, Some(format!("hash of {}", password.0)), token));
             }
-            Output::Check(job, password, hashes) => {
+            Output::Check(job, _, password, hashes) => {
                 let fits = hashes.iter().position(|hash| *hash == format!("hash of {}", password.0));
                 let token = token_of(self.asking);
-                self.pending.push_back(Input::Checked(job, Ok(fits), token));
+                self.pending.push_back(Input::Checked(job, Ok(fits.map(|which| Fit { which, rehashed: None })), token));
             }
             Output::Answer(connection, REQUEST, result) => {
                 let stage = match result {

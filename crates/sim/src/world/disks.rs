@@ -28,6 +28,7 @@ impl World {
                 checkers::causes::on_made(self, node, fact);
                 self.positions.entry((fact.author, fact.key)).or_default().push(fact.position);
             }
+            Body::Logout(_) => checkers::sessions::on_made(self, fact),
             Body::Delete => self.deletions.entry(fact.author).or_default().push(fact.position),
             _ => {}
         }

@@ -11,6 +11,12 @@ impl World {
         self.say(|| format!("n{node} starts"));
         let drawn = Incarnation(self.chance.draw());
         let incarnation = if planted(Bug::ReusesIncarnation) { Incarnation(node as u64 + 1) } else { drawn };
+        let defaults = Settings::default();
+        let (use_noted, sweep_every) = if self.watches_sessions {
+            (Duration::from_secs(5), Duration::from_secs(2))
+        } else {
+            (defaults.use_noted, defaults.sweep_every)
+        };
         let config = Config {
             own: ReplicaId(node as u8),
             replicas: self.nodes.len() as u8,
@@ -22,7 +28,9 @@ impl World {
                 inbox_page: 4,
                 held_bytes: self.plan.held_bytes,
                 push_bytes: self.plan.push_bytes,
-                ..Settings::default()
+                use_noted,
+                sweep_every,
+                ..defaults
             },
         };
         let now = self.nodes[node].time(self.now);
@@ -224,13 +232,19 @@ impl World {
             Output::Repair { fact, anew } => self.repair(node, fact, anew),
             Output::StartAnew => self.start_anew(node),
             Output::Alone(alone) => self.nodes[node].disk.alone = alone,
-            Output::Hash(job, password) => {
+            Output::Hash(job, _, password) => {
                 let (token, wait) = (self.draw_token(), self.hashing());
-                self.after(wait, back(Input::Hashed(job, Some(format!("hash of {}", password.0)), token)));
+                self.after(wait, back(Input::Hashed(job, Some(sim_hash(&password, &token)), token)));
             }
-            Output::Check(job, password, hashes) => {
-                let fits = hashes.iter().position(|hash| *hash == format!("hash of {}", password.0));
+            Output::Check(job, _, password, hashes) => {
+                // Hashes end in something of their own, as those with a salt do.
+                let fits = hashes.iter().position(|hash| hash.starts_with(&format!("hash of {},", password.0)));
                 let (token, wait) = (self.draw_token(), self.hashing());
+                let fits = fits.map(|which| {
+                    // Now and then the parameters have changed.
+                    let rehashed = token.0[0] % 4 == 0;
+                    Fit { which, rehashed: rehashed.then(|| sim_hash(&password, &token)) }
+                });
                 self.after(wait, back(Input::Checked(job, Ok(fits), token)));
             }
             Output::Answer(connection, tag, result) => {
@@ -336,4 +350,9 @@ impl World {
             _ => {}
         }
     }
+}
+
+/// A hash of a password, with some of what was drawn for a token in the place of a salt.
+fn sim_hash(password: &Password, salt: &SessionToken) -> String {
+    format!("hash of {},{:02x}{:02x}", password.0, salt.0[1], salt.0[2])
 }

@@ -49,7 +49,7 @@ impl World {
             4 => {
                 let password = Some(Order { stamp, incarnation: position.incarnation });
                 let token = lastword_facts::token::TokenHash([7; 32]);
-                new(stamp, author, Body::Session(lastword_facts::fact::Session { token, password }))
+                new(stamp, author, Body::Session(lastword_facts::fact::Session { token, password, at_ms: Some(1) }))
             }
             _ => newer(position, &rests_on, stamp, author, key),
         }

@@ -131,6 +131,7 @@ pub fn account(id: AccountId, deleted: bool) -> Box<AccountRecord> {
         password: None,
         sessions: Vec::new(),
         deleted,
+        rehash: None,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Facts with fields that fit together more often than not.
 
-use lastword_facts::fact::{Claim, Delivered, Logout, Message, Password, Session, Unknown, Verdict};
+use lastword_facts::fact::{Claim, Delivered, Logout, Message, Password, Rehash, Session, Unknown, Used, Verdict};
 use lastword_facts::ids::{AccountId, Incarnation, Key, Order, Position, Seq, Stamp};
 use lastword_facts::token::{SessionToken, TokenHash};
 use lastword_facts::{Body, Fact};
@@ -46,15 +46,20 @@ fn body(chance: &mut Chance, n: usize, last: &[u64; 3]) -> Body {
     let token = TokenHash(SessionToken([n as u8; 32]).hash().0);
     let order = Order { stamp: Stamp(chance.odd()), incarnation: incarnation(0) };
     let hash = if chance.once_in(10) { "#".repeat(500 + chance.below(30)) } else { "hash".to_owned() };
-    match chance.below(14) {
+    match chance.below(16) {
         0 | 1 => Body::Claim(Claim { name: name(chance), password: hash, at_ms: chance.odd() }),
         2 | 3 => Body::Confirm(Verdict { claim: claimed(chance), name: name(chance) }),
         4 => Body::Withdraw(Verdict { claim: claimed(chance), name: name(chance) }),
         5..8 => Body::Message(Message { to: account(chance.below(5)), text: text(chance), at_ms: chance.odd() }),
         8 => Body::Delivered(Delivered { upto: positions(chance) }),
-        9 => Body::Session(Session { token, password: chance.once_in(2).then_some(order) }),
+        9 => {
+            let (password, at_ms) = (chance.once_in(2).then_some(order), chance.once_in(2).then(|| chance.odd()));
+            Body::Session(Session { token, password, at_ms })
+        }
         10 => Body::Logout(Logout { token }),
         11 => Body::Password(Password { password: hash, keep: chance.once_in(2).then_some(token) }),
+        14 => Body::Rehash(Rehash { password: hash, of: order }),
+        15 => Body::Used(Used { token, at_ms: chance.odd() }),
         12 if chance.once_in(3) => Body::Delete,
         12 => Body::Lost,
         _ => Body::Unknown(Unknown { kind: chance.below(20) as u32 }),

@@ -51,7 +51,7 @@ fn message(chance: &mut Chance, facts: &[Arc<lastword_facts::Fact>]) -> PeerMess
             offline: vec![account(chance.below(4))],
         }),
         13 => PeerMessage::Missing(known(chance)),
-        14 => PeerMessage::Ping(chance.odd()),
+        14 => PeerMessage::Ping(chance.odd(), chance.once_in(2).then(|| chance.odd())),
         _ => PeerMessage::Pong(chance.below(3) as u64),
     }
 }

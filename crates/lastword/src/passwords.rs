@@ -1,0 +1,31 @@
+//! `lastword server`: the options on passwords and sessions.
+
+use std::time::Duration;
+
+use clap::Args;
+use lastword_server::Options;
+
+/// How passwords and sessions are kept.
+#[derive(Args)]
+#[command(next_help_heading = "Passwords and sessions")]
+pub(crate) struct PasswordArguments {
+    /// Memory of one password hash, in mebibytes: the same on all replicas. A password that was hashed with another is
+    /// hashed anew when its owner logs in.
+    #[arg(long, value_name = "MIB", default_value_t = 19, value_parser = clap::value_parser!(u32).range(8..=1024))]
+    hash_memory: u32,
+    /// Passwords that are hashed at a time [default: half as many as the machine has cores].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    hashes: Option<u16>,
+    /// Sessions that nobody used for so many days are ended.
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3650))]
+    session_days: u16,
+}
+
+impl PasswordArguments {
+    /// Puts them where the server reads them.
+    pub(crate) fn set(&self, options: &mut Options) {
+        options.hashes = self.hashes.map_or(options.hashes, usize::from);
+        options.session_unused = Duration::from_secs(u64::from(self.session_days) * 24 * 3600);
+        options.hash_memory_kib = self.hash_memory * 1024;
+    }
+}
