@@ -158,14 +158,17 @@ impl Checker {
 
     /// Acknowledged, to and from accounts that live, and never shown: lost, unless there is a reason.
     pub fn missing(&self) -> Vec<Id> {
-        let missing = self.messages.all().filter(|(_, message)| message.shown_in == 0 && self.must_be_shown(message));
+        let missing = self.never_shown().filter(|(_, message)| !self.was_on_a_destroyed_disk_only(message));
         missing.map(|(id, _)| id).collect()
     }
 
-    fn must_be_shown(&self, message: &Message) -> bool {
-        let Fate::Acknowledged { .. } = message.fate else { return false };
-        let to_lives = message.to_account.is_some_and(|account| self.accounts.lives(account));
-        to_lives && self.accounts.lives(message.from_account) && !self.was_on_a_destroyed_disk_only(message)
+    /// Acknowledged, to and from accounts that live, and never shown.
+    fn never_shown(&self) -> impl Iterator<Item = (Id, &Message)> {
+        self.messages.all().filter(|(_, message)| {
+            let acknowledged = matches!(message.fate, Fate::Acknowledged { .. }) && message.shown_in == 0;
+            let lives = |account| self.accounts.lives(account);
+            acknowledged && message.to_account.is_some_and(lives) && lives(message.from_account)
+        })
     }
 
     /// Acknowledged by one disk alone, in the moment before it was destroyed, and its client has ended.
@@ -183,10 +186,7 @@ impl Checker {
                 "lost: {id}, sent at {sent:.3} s, {fate:?} at {told:.3} s, was never shown to p{to}"
             ));
         }
-        let only_disk = self
-            .messages
-            .all()
-            .filter(|(_, message)| message.shown_in == 0 && self.was_on_a_destroyed_disk_only(message));
+        let only_disk = self.never_shown().filter(|(_, message)| self.was_on_a_destroyed_disk_only(message));
         self.excused.only_disk = only_disk.count() as u64;
     }
 

@@ -186,6 +186,12 @@ async fn rejoin(group: &Group, load: &Load, progress: &Progress) -> Option<bool>
     // Clients that dial it again are a part of its coming back.
     tokio::time::sleep(FOUND).await;
     let (rejoining, count) = load.p99_between(began, Instant::now());
+    for half in 0..2 * (took + FOUND).as_secs() as u32 {
+        let from = began + Duration::from_millis(500) * half;
+        let (p99, count) = load.p99_between(from, from + Duration::from_millis(500));
+        let after = (from - began).as_secs_f64();
+        progress.note(&format!("{after:.1} s after its start: p99 of {count} answers {:.1} ms", ms(p99)));
+    }
     let more = format!(
         "twice the usual p99 of {:.1} ms over {usual_count} answers; {} was away for {} s, and in sync {:.1} s after its start; p99 of {count} answers",
         ms(usual),
