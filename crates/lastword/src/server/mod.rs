@@ -1,17 +1,24 @@
 //! `lastword server`: one replica.
+//!
+//! * `tls`: how clients may come; `limits`: what they may take; `passwords`: how theirs are kept.
+
+mod limits;
+mod passwords;
+mod tls;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use crate::limits::LimitArguments;
-use crate::passwords::PasswordArguments;
 use anyhow::{Context, bail};
 use clap::Args;
-use lastword_server::{Address, Certificates, ClusterKey, Group, Options};
+use lastword_server::{Address, ClusterKey, Group, Options};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+
+use limits::LimitArguments;
+use passwords::PasswordArguments;
+use tls::Tls;
 
 /// Arguments of `lastword server`.
 #[derive(Args)]
@@ -52,62 +59,6 @@ pub(crate) struct Arguments {
     passwords: PasswordArguments,
 }
 
-/// How clients may come.
-#[derive(Args)]
-#[command(next_help_heading = "How clients may come")]
-struct Tls {
-    /// A certificate for clients that come with TLS, on the same port: a PEM file, with those that lead to its
-    /// root. Read again at SIGHUP.
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    tls_cert: Option<PathBuf>,
-    /// The certificate's key, a PEM file.
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    tls_key: Option<PathBuf>,
-    /// Take no client in plain text, not on loopback either.
-    #[arg(long, requires = "tls_cert", conflicts_with = "insecure")]
-    tls_only: bool,
-    /// Take clients in plain text, passwords and all, where HOST is not on loopback. Inside a network that you trust,
-    /// or behind something that does TLS.
-    #[arg(long)]
-    insecure: bool,
-    /// From where pages may come that open a WebSocket, as browsers say it: https://chat.example.org. Own host and the
-    /// group are let in anyway. Can be given several times.
-    #[arg(long, value_name = "URL")]
-    origin: Vec<String>,
-}
-
-impl Tls {
-    /// Whether clients may come in plain text: by default only where nobody else can listen in.
-    fn plain_text(&self, listen: &Address) -> anyhow::Result<bool> {
-        let is_local = listen.is_loopback();
-        if !is_local && !self.insecure && self.tls_cert.is_none() {
-            bail!(
-                "{listen} is not on loopback, and without TLS everybody on the way could read the passwords: give a certificate with --tls-cert FILE --tls-key FILE, or --insecure to take clients in plain text all the same"
-            );
-        }
-        Ok(self.insecure || is_local && !self.tls_only)
-    }
-
-    fn certificates(&self) -> anyhow::Result<Option<Arc<Certificates>>> {
-        let files = self.tls_cert.as_deref().zip(self.tls_key.as_deref());
-        let read = files.map(|(certificate, key)| Certificates::read(certificate, key)).transpose()?;
-        Ok(read.map(Arc::new))
-    }
-}
-
-/// Reads the certificates again whenever somebody says so: they are renewed every few months.
-async fn reread_at_hangup(certificates: Option<Arc<Certificates>>) -> std::io::Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    while hangup.recv().await.is_some() {
-        match certificates.as_ref().map(|certificates| certificates.reread()) {
-            Some(Ok(())) => tracing::info!("SIGHUP: the certificate was read again; new connections get it"),
-            Some(Err(error)) => tracing::error!("SIGHUP: the certificate stays the one it was: {error}"),
-            None => tracing::info!("SIGHUP: there is no certificate to read again"),
-        }
-    }
-    Ok(())
-}
-
 /// Runs a server until it is told to stop.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     start_log();
@@ -124,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     options.group.clone_from(&arguments.group);
     options.plain_text = arguments.tls.plain_text(&options.listen)?;
-    options.origins.clone_from(&arguments.tls.origin);
+    options.origins = arguments.tls.origins();
     options.certificates = arguments.tls.certificates()?;
     options.limits = arguments.limits.read();
     arguments.passwords.set(&mut options);
@@ -142,7 +93,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         .context("the machine refused what it takes to wait for the network")?;
     let served = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
-        tokio::spawn(reread_at_hangup(options.certificates.clone()));
+        tokio::spawn(tls::reread_at_hangup(options.certificates.clone()));
         let shutdown = async move {
             tokio::select! {
                 _ = terminate.recv() => {}
