@@ -29,10 +29,16 @@ pub struct Group {
     pub addresses: Vec<String>,
 }
 
-/// Addresses on a loopback address of this process's own: no outgoing connection takes a port there.
-pub fn addresses() -> io::Result<Vec<String>> {
+/// A loopback address of this process's own: no outgoing connection takes a port there, and nobody else who tries
+/// something at a port of 127.0.0.1 meets this group.
+pub fn host() -> String {
     let process = std::process::id();
-    let host = format!("127.{}.{}.77", 1 + process / 256 % 250, process % 256);
+    format!("127.{}.{}.77", 1 + process / 256 % 250, process % 256)
+}
+
+/// Free addresses there.
+pub fn addresses() -> io::Result<Vec<String>> {
+    let host = host();
     let bind = |_| TcpListener::bind((host.as_str(), 0));
     let listeners = (0..REPLICAS).map(bind).collect::<io::Result<Vec<_>>>()?;
     listeners.iter().map(|listener| listener.local_addr().map(|address| address.to_string())).collect()

@@ -67,7 +67,7 @@ pub struct Proxy {
 impl Proxy {
     /// Starts one on the way to an address.
     pub async fn start(to: String, seed: u64) -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let listener = TcpListener::bind((crate::group::host(), 0)).await?;
         let address = listener.local_addr()?;
         let way = Way { there: Flow::Passes, back: Flow::Passes, refuses: false, broken: 0 };
         let (way, told) = watch::channel(way);
