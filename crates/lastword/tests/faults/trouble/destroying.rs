@@ -16,6 +16,15 @@ const CALM: Duration = Duration::from_millis(1500);
 /// Records that are known to be damaged are mended in so long.
 const MENDED: Duration = Duration::from_secs(30);
 
+/// What a replica says that can't go on with its log.
+const ASKS_TO_REFILL: [&str; 2] = ["ove the directory away", "ove the data directory away"];
+
+/// What it has said since it was given an empty directory: the damage of before went with the old one.
+fn since_refill(said: String) -> String {
+    let ends = ASKS_TO_REFILL.iter().filter_map(|words| said.rfind(words));
+    ends.max().map_or(said.clone(), |end| said[end..].to_owned())
+}
+
 impl Trouble {
     pub(super) async fn destroy(&self, kind: Kind, chance: &mut Chance) -> Option<()> {
         let one = self.take(chance, |_| true)?;
@@ -123,7 +132,7 @@ impl Trouble {
         let said = self.group.replica(number).said(said_before);
         self.group.replica(number).kill();
         let data = self.group.replica(number).data.clone();
-        if said.contains("ove the directory away") || said.contains("ove the data directory away") {
+        if ASKS_TO_REFILL.iter().any(|words| said.contains(words)) {
             self.say(&format!("{name}: says that its log is damaged and asks for an empty directory"));
             self.shared.tally().count("damaged logs that stop a replica, with a clear message");
             if let Err(error) = disk::empty(&data) {
@@ -175,7 +184,7 @@ impl Trouble {
             if self.group.has_ended(number) {
                 self.refill_if_told(number, said_before).await;
             }
-            let said = self.group.replica(number).said(said_before);
+            let said = since_refill(self.group.replica(number).said(said_before));
             let (damaged, mended) =
                 (said.matches("is damaged: it is asked").count(), said.matches("is whole again").count());
             if mended >= damaged && self.group.is_in_sync().await {
