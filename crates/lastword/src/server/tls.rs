@@ -26,7 +26,7 @@ pub(super) struct Tls {
     /// or behind something that does TLS.
     #[arg(long)]
     insecure: bool,
-    /// From where pages may come that open a WebSocket, as browsers say it: https://chat.example.org. Own host and the
+    /// From where pages may come that open a WebSocket, as browsers say it: `https://chat.example.org`. Own host and the
     /// group are let in anyway. Can be given several times.
     #[arg(long, value_name = "URL")]
     origin: Vec<String>,
