@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use serde::de::Unexpected;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -93,14 +94,43 @@ struct Wire<'a> {
     with: Option<String>,
 }
 
-/// A string that no error quotes: serde quotes what is no string.
+/// A string that no error quotes: of what is no string, serde would show the value.
 #[derive(Serialize)]
 struct Secret(String);
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let read = String::deserialize(deserializer).map(Self);
-        read.map_err(|_| serde::de::Error::custom("a password, a token or a text is not a string"))
+        deserializer.deserialize_any(SecretVisitor)
+    }
+}
+
+struct SecretVisitor;
+
+impl<'de> serde::de::Visitor<'de> for SecretVisitor {
+    type Value = Secret;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Secret, E> {
+        Ok(Secret(text.to_owned()))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<Secret, E> {
+        Err(E::invalid_type(Unexpected::Other("number"), &self))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<Secret, E> {
+        Err(E::invalid_type(Unexpected::Other("number"), &self))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<Secret, E> {
+        Err(E::invalid_type(Unexpected::Other("number"), &self))
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<Secret, E> {
+        Err(E::invalid_type(Unexpected::Other("boolean"), &self))
     }
 }
 
@@ -335,10 +365,13 @@ mod tests {
     #[test]
     fn no_error_quotes_a_secret() {
         for field in ["password", "old", "new", "token", "text"] {
-            for value in ["8675309", "86753.5", r#"{"8675309":1}"#, "[8675309]", "true"] {
+            for value in ["8675309", "-8675309", "86753.5", r#"{"8675309":1}"#, "[8675309]", "true"] {
                 let line = format!(r#"{{"id":4,"op":"login","name":"a","{field}":{value}}}"#);
                 let text = read(&line).unwrap_err().refusal.text;
-                assert!(text.contains("not a string") && !text.contains("867") && !text.contains("true"), "{text}");
+                assert!(
+                    text.contains("expected a string") && !text.contains("867") && !text.contains("true"),
+                    "{text}"
+                );
             }
         }
         let login = Op::Login { name: "alice".into(), password: "8675309".into() };
