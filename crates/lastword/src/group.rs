@@ -48,12 +48,12 @@ impl Server {
         Ok(())
     }
 
-    fn start(name: &'static str, address: &str, group: &str, data: &Path) -> anyhow::Result<Self> {
+    fn start(name: &'static str, address: &str, group: &str, data: &Path, more: &[&str]) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("can't tell where this program is")?;
         let (host, port) = address.rsplit_once(':').context("an address without a port")?;
         let data = data.join(format!("{host}_{port}"));
         let mut command = Command::new(&program);
-        command.args(["server", host, port, "--group", group, "--data"]).arg(&data);
+        command.args(["server", host, port, "--group", group, "--data"]).arg(&data).args(more);
         if std::env::var_os("LASTWORD_LOG").is_none() {
             command.env("LASTWORD_LOG", "error");
         }
@@ -90,16 +90,16 @@ impl Server {
 }
 
 impl Group {
-    /// Starts them at these addresses, each in a folder of its own below `data`, and waits until all
-    /// answer.
+    /// Starts them at these addresses, each in a folder of its own below `data` and with more arguments, and
+    /// waits until all answer.
     ///
     /// # Errors
     /// One can't be started, ends, or does not answer in 30 s. None is left then.
-    pub(crate) fn start(addresses: &[String], data: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn start(addresses: &[String], data: &Path, more: &[&str]) -> anyhow::Result<Self> {
         let list = addresses.join(",");
         let mut group = Self { servers: Vec::new() };
         for (name, address) in NAMES.iter().zip(addresses) {
-            group.servers.push(Server::start(name, address, &list, data)?);
+            group.servers.push(Server::start(name, address, &list, data, more)?);
         }
         for server in &mut group.servers {
             server.wait_until_up()?;

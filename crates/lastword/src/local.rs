@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let ports = (arguments.port..).take(REPLICAS);
         let addresses: Vec<String> = ports.map(|port| format!("{}:{port}", arguments.host)).collect();
-        let mut group = Group::start(&addresses, &arguments.data)?;
+        let mut group = Group::start(&addresses, &arguments.data, &[])?;
         for server in group.servers() {
             announce(&format!("{} is up: pid {}, {}", server.name, server.pid(), server.address));
         }

@@ -27,7 +27,11 @@ async fn send(client: &Client, numbers: std::ops::Range<usize>) -> u32 {
 async fn lost_views_are_made_while_the_server_takes_part() {
     const BEFORE: usize = 150_000;
     const MEANWHILE: usize = 2_000;
-    let mut group = Group::start(2).await;
+    let mut group = Group::prepare(2);
+    for replica in 0..2 {
+        group.spawn_with(replica, &["--pending-per-account", "100000000"]);
+    }
+    group.wait_in_sync().await;
     let (alice, _events) = group.client(&[0]);
     alice.create("bob", "pwd2").await.unwrap();
     alice.logout().await.unwrap();
