@@ -139,7 +139,7 @@ async fn welcome(
         (_, Kind::Tls, Some(handshakes)) => {
             // A handshake is much work for somebody who can't be let in anyway.
             let Some(place) = place else { return };
-            if let Some(stream) = handshakes.shake(stream).await {
+            if let Some(stream) = Box::pin(handshakes.shake(stream)).await {
                 let mut stream = Stream::Tls(Box::new(stream));
                 if let Some((kind, read)) = sniff(&mut stream, shared, patience).await {
                     serve_client(stream, from, kind, read, shared, Some(place)).await;
@@ -152,7 +152,7 @@ async fn welcome(
                 // Other replicas find a place whatever clients do, and a server that stops does not wait for them.
                 (Some((Kind::Peer, read)), Stream::Plain(stream)) => {
                     drop(place);
-                    peers::accept(stream, read, shared).await;
+                    Box::pin(peers::accept(stream, read, shared)).await;
                 }
                 (Some((Kind::Lines | Kind::Http, _)), stream) if !shared.plain_text => {
                     let text = "This server speaks with clients within TLS only: connect with TLS (`--tls`).";
@@ -205,7 +205,8 @@ async fn serve_client(
     place: Option<ClientPlace>,
 ) {
     match kind {
-        Kind::Http if place.is_some() => front::http::serve(stream, from, read, shared).await,
+        // A task is as large as the largest thing that it may come to, and most come to lines: the others have a box.
+        Kind::Http if place.is_some() => Box::pin(front::http::serve(stream, from, read, shared)).await,
         Kind::Lines if place.is_some() => front::lines::serve(stream, from, read, shared).await,
         Kind::Lines | Kind::Http => {
             let text =

@@ -20,7 +20,8 @@ use crate::stream::Stream;
 /// the kernel would throw our last words away with it. For a moment only.
 pub(crate) async fn linger(mut stream: Stream) {
     let _ = stream.shutdown().await;
-    let mut rest = [0; 4096];
+    // Not within the task: every connection would have it from its beginning.
+    let mut rest = vec![0; 4096];
     let drained = async {
         for _ in 0..4096 {
             if stream.read(&mut rest).await.map_or(true, |n| n == 0) {
