@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lastword_client::protocol::answer::Message;
+use lastword_client::protocol::Code;
+use lastword_client::protocol::answer::{LoggedIn, Message};
 use lastword_client::{Client, Error, Options};
 
 use crate::checker::{Account, Credentials};
@@ -15,6 +16,8 @@ use crate::shared::{Pace, Shared};
 
 /// Everything is answered and shown so long after everything has healed.
 const SETTLED: Duration = Duration::from_secs(60);
+/// Views that were lost are made after so long.
+const VIEWS_MADE: Duration = Duration::from_secs(60);
 /// Deleted accounts that are tried: each costs a password hash.
 const DELETED_TRIED: usize = 40;
 
@@ -91,6 +94,20 @@ struct Told {
     histories: BTreeMap<(u16, u16), Vec<(String, String)>>,
 }
 
+/// Lets a replica that lost its views make them first: with many facts that takes seconds, in which it lets nobody
+/// in, and says so.
+async fn log_in(client: &Client, name: &str, password: &str) -> Result<LoggedIn, Error> {
+    let began = Instant::now();
+    loop {
+        match client.login(name, password).await {
+            Err(error) if error.code() == Some(Code::Unavailable) && began.elapsed() < VIEWS_MADE => {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
 async fn told_by(group: &Group, shared: &Arc<Shared>, replica: usize) -> Result<Told, Error> {
     let mut told = Told::default();
     let people = shared.network.people();
@@ -100,7 +117,7 @@ async fn told_by(group: &Group, shared: &Arc<Shared>, replica: usize) -> Result<
     let mut owned = BTreeSet::new();
     for account in living {
         let client = client_of(group, replica)?;
-        let answer = client.login(&account.name, &account.password).await;
+        let answer = log_in(&client, &account.name, &account.password).await;
         let name = NAMES[replica];
         match answer {
             Ok(answer) if answer.account == account.id => {
