@@ -55,6 +55,11 @@ pub enum AppendError {
         "writing the log failed ({0}): the disk can't be trusted to try again. Check the disk, then start again; what is missing comes back from the other replicas"
     )]
     Failed(rusqlite::Error),
+    /// The file is damaged where it is to be written.
+    #[error(
+        "log.db is damaged ({0}): move the data directory away and start again, and the replica refills from the others; if there are no others, keep it and restore a backup"
+    )]
+    Damaged(rusqlite::Error),
 }
 
 /// Why something could not be read or written.

@@ -129,14 +129,14 @@ impl Log {
     ///
     /// # Errors
     /// [`AppendError::Full`]: nothing was written, and the same may be tried again.
-    /// [`AppendError::Failed`]: the process must stop.
+    /// [`AppendError::Failed`], [`AppendError::Damaged`]: the process must stop.
     pub fn append(&mut self, facts: &[Arc<Fact>]) -> Result<LogIndex, AppendError> {
         if facts.is_empty() {
             return Ok(self.end);
         }
         if let Err(error) = self.write(facts) {
             // The marks of this transaction are not there.
-            self.marks = Marks::load(&self.connection).map_err(AppendError::Failed)?;
+            self.marks = Marks::load(&self.connection).map_err(not_written)?;
             return Err(not_written(error));
         }
         self.end = LogIndex(self.end.0 + facts.len() as u64);
@@ -175,7 +175,7 @@ impl Log {
             Ok(left) => self.waiting_pages = u64::try_from(left).unwrap_or(0),
             // The facts are on disk; they are moved when there is room.
             Err(error) if is_full(&error) => self.waiting_pages = 0,
-            Err(error) => return Err(AppendError::Failed(error)),
+            Err(error) => return Err(not_written(error)),
         }
         Ok(())
     }
@@ -230,7 +230,11 @@ impl Log {
 }
 
 fn not_written(error: rusqlite::Error) -> AppendError {
-    if is_full(&error) { AppendError::Full } else { AppendError::Failed(error) }
+    match error.sqlite_error_code() {
+        _ if is_full(&error) => AppendError::Full,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => AppendError::Damaged(error),
+        _ => AppendError::Failed(error),
+    }
 }
 
 /// Whether the disk is full. The second: there is no room for the index of the write-ahead log.

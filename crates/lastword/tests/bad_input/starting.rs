@@ -248,3 +248,32 @@ impl Scene {
         page["ok"]["messages"].as_array().map_or(0, Vec::len)
     }
 }
+
+/// A page of the file that SQLite can't read: no record can be asked for, and it is said what to do.
+#[test]
+fn a_log_that_can_not_be_read_asks_for_an_empty_directory() {
+    let mut server = Server::start();
+    let mut ann = Talk::to(&server.address);
+    ann.create("ann");
+    let text = "x".repeat(2000);
+    for _ in 0..200 {
+        let sent = ann.ask(&json!({"op": "send", "to": "ann", "text": text, "key": key()}));
+        assert_eq!(sent["ok"]["stored"], 1, "{sent}");
+    }
+    assert!(server.stop(Signal::TERM).success());
+    std::fs::remove_file(server.data().join("views.db")).unwrap();
+    let log = server.data().join("log.db");
+    // All is in the one file.
+    rusqlite::Connection::open(&log).unwrap().pragma_update(None, "journal_mode", "DELETE").unwrap();
+    let mut bytes = std::fs::read(&log).unwrap();
+    let page = bytes.len() / 8192 / 2 * 8192;
+    bytes[page..page + 8192].fill(0xff);
+    std::fs::write(&log, bytes).unwrap();
+    server.launch();
+    assert!(!server.ended().success());
+    let said = server.log();
+    assert!(said.contains("log.db is damaged") && said.contains("ove the directory away"), "{said}");
+    std::fs::remove_dir_all(server.data()).unwrap();
+    server.again();
+    server.assert_serves();
+}

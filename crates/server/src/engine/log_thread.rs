@@ -84,7 +84,7 @@ impl LogThread {
             match self.log.set_alone(alone) {
                 Ok(()) => self.alone = None,
                 Err(AppendError::Full) => {}
-                Err(failed @ AppendError::Failed(_)) => return Err(self.fail(failed)),
+                Err(failed @ (AppendError::Failed(_) | AppendError::Damaged(_))) => return Err(self.fail(failed)),
             }
         }
         Ok(Some(batch))
@@ -96,7 +96,7 @@ impl LogThread {
             match self.log.repair(fact, *anew) {
                 Ok(_) => {}
                 Err(AppendError::Full) => return Ok(()),
-                Err(failed @ AppendError::Failed(_)) => return Err(self.fail(failed)),
+                Err(failed @ (AppendError::Failed(_) | AppendError::Damaged(_))) => return Err(self.fail(failed)),
             }
             self.engine.give_blocking(ToCore::Input(Input::Repaired(fact.position)));
             self.repairs.pop();
@@ -129,7 +129,7 @@ impl LogThread {
                         return Err(AppendError::Full.into());
                     }
                 }
-                Err(failed @ AppendError::Failed(_)) => return Err(self.fail(failed)),
+                Err(failed @ (AppendError::Failed(_) | AppendError::Damaged(_))) => return Err(self.fail(failed)),
             }
         }
     }

@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use lastword_core::{Config, Core, Mono, Now, Output, Settings};
 use lastword_facts::views::Snapshot;
 use lastword_facts::{Fact, Incarnation, LogIndex};
-use lastword_store::{Damaged, DataDir, Log, LogReader, StoreError, Views};
+use lastword_store::{Damaged, DataDir, Log, LogReader, OpenError, StoreError, Views};
 
 use super::making::Making;
 use crate::error::ServerError;
@@ -87,7 +87,7 @@ pub fn open(
 ) -> Result<Opened, ServerError> {
     let dir = DataDir::open(data)?;
     let log = Log::open(&dir)?;
-    let reader = LogReader::open(&dir)?;
+    let reader = LogReader::open(&dir).map_err(|error| of_log(&dir, error))?;
     let now = clock.now();
     let (mut views, mut snapshot) = open_views(&dir, &log, now, &settings)?;
     snapshot.alone = log.alone();
@@ -104,22 +104,32 @@ pub fn open(
     let mut core = Core::new(config, snapshot, now);
     let mut failed = Ok(());
     let mut replayed = 0;
-    reader.tail(from, u64::MAX, |index, fact| {
-        replay(&mut core, index, fact);
-        replayed += 1;
-        if replayed % PROGRESS_EVERY == 0 {
-            tracing::info!("{replayed} facts of the log applied again");
-        }
-        if failed.is_ok() {
-            let views = making.is_none().then_some(&mut views);
-            failed = take_outputs(&mut core, views, group, replayed % COMMIT_EVERY == 0);
-        }
-    })?;
+    reader
+        .tail(from, u64::MAX, |index, fact| {
+            replay(&mut core, index, fact);
+            replayed += 1;
+            if replayed % PROGRESS_EVERY == 0 {
+                tracing::info!("{replayed} facts of the log applied again");
+            }
+            if failed.is_ok() {
+                let views = making.is_none().then_some(&mut views);
+                failed = take_outputs(&mut core, views, group, replayed % COMMIT_EVERY == 0);
+            }
+        })
+        .map_err(|error| of_log(&dir, error))?;
     failed?;
     if making.is_none() {
         views.commit()?;
     }
     Ok(Opened { core, log, views, making, reader, group: group.clone(), clock, dir })
+}
+
+/// A log whose file is damaged beyond its records: to be refilled from the others.
+fn of_log(dir: &DataDir, error: StoreError) -> ServerError {
+    if !error.is_damage() {
+        return error.into();
+    }
+    OpenError::Damaged { file: dir.path().join("log.db"), what: error.to_string() }.into()
 }
 
 /// Hands a record of the log to a core that was not started.
