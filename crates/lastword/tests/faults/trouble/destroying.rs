@@ -55,7 +55,9 @@ impl Trouble {
                 disk::tear_tail(&data, chance).map(|cut| format!("the last {cut} bytes of its log are lost"))
             }
             _ => {
-                let records = chance.percent(60);
+                // Anywhere is also in SQLite's own pages and in what says of which format the log is: a way to end
+                // that each has its own words for. For runs that somebody looks at.
+                let records = self.brief || chance.percent(60);
                 let what = if records { "in messages" } else { "anywhere" };
                 disk::flip(&data, chance, records).map(|count| format!("{count} bits are turned in log.db, {what}"))
             }
