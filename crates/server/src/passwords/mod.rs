@@ -141,9 +141,10 @@ impl Drop for Passwords {
 
 /// Everybody else goes before this thread.
 fn stand_back() {
-    // On Linux this is of one thread alone. Refused, it is as it was.
+    // On Linux this is of one thread alone, and the lowest there is, whatever the server was started with. Refused, it is
+    // as it was.
     if cfg!(target_os = "linux") {
-        let _ = rustix::process::nice(NICE);
+        let _ = rustix::process::setpriority_process(None, NICE);
     }
 }
 
