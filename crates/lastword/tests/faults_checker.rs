@@ -317,12 +317,20 @@ fn a_history_has_everything_once_and_in_order() {
 fn who_was_deleted_does_not_come_back() {
     let mut story = Story::new();
     let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-    story.checker.judge_names("a", &names(&["alice", "bob~12ab", "CAROL"]));
-    assert!(story.checker.violations().is_empty());
+    assert!(story.checker.unexplained(&names(&["alice", "bob~12ab", "CAROL"])).is_empty());
     let bob = story.accounts[1];
     story.checker.on_deleted(bob, 3, 3);
-    story.checker.judge_names("a", &names(&["alice", "bob"]));
-    story.ends_wrong("a lists bob");
+    assert_eq!(story.checker.unexplained(&names(&["alice", "bob"])), ["bob"]);
+}
+
+#[test]
+fn who_was_refused_a_name_in_trouble_is_asked_whether_he_owns_it() {
+    let mut story = Story::new();
+    story.checker.on_refused_name("Dora", "secret");
+    assert_eq!(story.checker.unexplained(&["dora".to_owned()]), ["dora"]);
+    let passwords = |name| story.checker.refused_owners(name).into_iter().map(|owner| owner.password);
+    assert!(passwords("dora~12ab").eq(["secret".to_owned()]));
+    assert_eq!(passwords("bob").count(), 0);
 }
 
 #[test]

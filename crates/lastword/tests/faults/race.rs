@@ -65,7 +65,12 @@ pub async fn race(group: &Group, shared: &Arc<Shared>, chance: &mut Chance) {
                 let account = shared.checker().on_account(&credentials, created.stored);
                 won.push((client, account));
             }
-            Err(error) if error.code() == Some(Code::NameTaken) => client.close().await,
+            Err(error) if error.code() == Some(Code::NameTaken) => {
+                if !still_calm {
+                    shared.checker().on_refused_name(&name, &password);
+                }
+                client.close().await;
+            }
             Err(_) => {
                 shared.checker().on_doubtful_name(&name);
                 client.close().await;

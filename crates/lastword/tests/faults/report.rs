@@ -53,8 +53,8 @@ fn write(
     writeln!(text, "\nmessages: {sent} sent, {acknowledged} acknowledged, {shown} shown")?;
     writeln!(
         text,
-        "not held against anybody: {} refused or not answered, {} shown again to a client that was started anew, {} shown late by a damaged disk, {} gone with the only disk that had them",
-        excused.unknown, excused.again, excused.hurt, excused.only_disk
+        "not held against anybody: {} refused or not answered, {} shown again to a client that was started anew, {} shown late by a damaged disk, {} gone with the only disk that had them, {} names of people who were told that they are taken",
+        excused.unknown, excused.again, excused.hurt, excused.only_disk, excused.refused_owner
     )?;
     let lost = checker.violations().iter().filter(|violation| violation.starts_with("lost")).count();
     if lost > 0 || checker.was_judged {

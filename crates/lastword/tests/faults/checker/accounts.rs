@@ -50,6 +50,8 @@ pub(super) struct Accounts {
     by_id: HashMap<String, Account>,
     /// Of creates that nobody answered.
     doubtful_names: Vec<String>,
+    /// Creates that were refused as taken while there was trouble.
+    refused: Vec<Credentials>,
 }
 
 impl Accounts {
@@ -124,6 +126,20 @@ impl Checker {
         self.accounts.doubtful_names.push(name.to_owned());
     }
 
+    /// A name was refused as taken while there was trouble. It may be that person's after all (the design: one told
+    /// `name_taken` whose replica then died may own the name, and can log in).
+    pub fn on_refused_name(&mut self, name: &str, password: &str) {
+        let credentials =
+            Credentials { name: name.to_owned(), password: password.to_owned(), ..Credentials::default() };
+        self.accounts.refused.push(credentials);
+    }
+
+    /// Those who were refused a name, and may own it after all: one of them can log in, then.
+    pub fn refused_owners(&self, name: &str) -> Vec<Credentials> {
+        let refused = self.accounts.refused.iter().filter(|refused| plain(&refused.name) == plain(name));
+        refused.cloned().collect()
+    }
+
     fn set_life(&mut self, account: Account, life: Life) {
         if let Some(known) = self.accounts.known.get_mut(account.0 as usize) {
             known.life = life;
@@ -142,17 +158,18 @@ impl Checker {
         self.accounts.with(Life::Deleted)
     }
 
-    /// The end: a replica lists these names. Each is that of an account that lives, or may.
-    pub fn judge_names(&mut self, replica: &str, names: &[String]) {
-        let living = self.accounts.with(Life::Living).into_iter().map(|account| account.name);
-        let doubtful = self.accounts.with(Life::Doubtful).into_iter().map(|account| account.name);
-        let all = living.chain(doubtful).chain(self.accounts.doubtful_names.iter().cloned());
-        let may_be: HashSet<String> = all.map(|name| name.to_ascii_lowercase()).collect();
-        for name in names {
-            let plain = name.split('~').next().unwrap_or(name).to_ascii_lowercase();
-            if !may_be.contains(&plain) {
-                self.violated(format!("{replica} lists {name}, which was deleted, or never made"));
-            }
-        }
+    /// The end: a replica lists these names. Each is that of an account that lives, or may: the others are returned.
+    pub fn unexplained(&self, names: &[String]) -> Vec<String> {
+        let may_live = |life| matches!(life, Life::Living | Life::Doubtful);
+        let accounts = self.accounts.known.iter().filter(|known| may_live(known.life));
+        let names_of_accounts = accounts.map(|known| &known.credentials.name);
+        let all = names_of_accounts.chain(&self.accounts.doubtful_names);
+        let may_be: HashSet<String> = all.map(|name| plain(name)).collect();
+        names.iter().filter(|name| !may_be.contains(&plain(name))).cloned().collect()
     }
+}
+
+/// A name as it was asked for, without regard to case.
+fn plain(name: &str) -> String {
+    name.split('~').next().unwrap_or(name).to_ascii_lowercase()
 }

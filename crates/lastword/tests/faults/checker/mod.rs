@@ -12,6 +12,8 @@
 //! * Undelivered messages from and to a deleted account go with it.
 //! * What was acknowledged by one disk alone, whose client ended, and whose disk was then destroyed, is
 //!   gone: see [`disks::Disks`], which makes this all but impossible.
+//! * Somebody who was told `name_taken` while there was trouble may have the account after all, and can
+//!   log in then.
 //! * A message whose record was damaged on a disk may be shown late by that replica, until it is mended.
 
 mod accounts;
@@ -59,6 +61,8 @@ pub struct Excused {
     pub again: u64,
     /// Sent, and nobody knows what came of it.
     pub unknown: u64,
+    /// Names, on each replica, of people who were told that they are taken, and can log in.
+    pub refused_owner: u64,
 }
 
 impl Checker {
