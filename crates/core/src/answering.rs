@@ -42,6 +42,7 @@ impl Core {
         {
             self.outputs.push_back(Output::Answer(connection, tag, answer));
         }
+        self.pull_missing(now);
         self.release(now);
     }
 

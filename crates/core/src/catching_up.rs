@@ -18,10 +18,13 @@ use crate::peer_message::{PeerMessage, Pull};
 use crate::replication::PIECE_BYTES;
 use crate::time::{Mono, Now};
 
-/// Facts asked for at once: about a mebibyte of chat.
-const PIECE_FACTS: u64 = 4096;
+/// Facts asked for at once: about 64 KiB of chat. Taking in so many is a matter of milliseconds, for which all others
+/// wait who want something of this replica.
+const PIECE_FACTS: u64 = 256;
 /// Pieces of one incarnation under way at a time.
-const PIECES: usize = 4;
+const PIECES: usize = 16;
+/// So much of the room for what has to wait is filled by asking ahead: one part of so many.
+const AHEAD: usize = 16;
 /// Pulls under way on one link.
 const PULLS: usize = 32;
 
@@ -44,26 +47,41 @@ impl Core {
         self.gaps.retain(|incarnation| self.wanted.contains_key(incarnation));
         self.blocked.retain(|incarnation, missing| !taken.covers(*missing) && self.wanted.contains_key(incarnation));
         self.give_up_pulls(now.mono);
-        let wanted: Vec<(Incarnation, Seq)> =
-            self.wanted.iter().map(|(&incarnation, &seq)| (incarnation, seq)).collect();
-        for (incarnation, target) in wanted {
-            if self.gaps.contains(&incarnation) || !self.peers.pushes(incarnation) {
-                self.pull_incarnation(now.mono, incarnation, target);
+        // The disk may be slower than the peers are: what it has not taken yet is in memory.
+        if self.ledger.on_its_way_bytes > self.config.settings.unsaved_bytes {
+            hit("nothing pulled before the disk has what came");
+            return;
+        }
+        let wanted = self.wanted.iter().map(|(&incarnation, &seq)| (incarnation, seq));
+        let wanted: Vec<(Incarnation, Seq)> = wanted
+            .filter(|(incarnation, _)| self.gaps.contains(incarnation) || !self.peers.pushes(*incarnation))
+            .collect();
+        // What has to wait takes room. With much of it, first what it waits for; and where that can't be had now,
+        // whatever else there is, a piece of each.
+        let crowded = self.ledger.held.bytes() > self.config.settings.held_bytes / AHEAD;
+        for &(incarnation, target) in &wanted {
+            if !crowded || self.ledger.held.is_waited_for(incarnation) {
+                self.pull_incarnation(now.mono, incarnation, target, crowded, PIECES);
+            }
+        }
+        if crowded && self.peers.links().all(|(_, link)| link.pulls.is_empty()) {
+            for (incarnation, target) in wanted {
+                self.pull_incarnation(now.mono, incarnation, target, crowded, 1);
             }
         }
     }
 
-    fn pull_incarnation(&mut self, now: Mono, incarnation: Incarnation, target: Seq) {
+    /// Asks for what is missing of an incarnation, so many pieces ahead.
+    fn pull_incarnation(&mut self, now: Mono, incarnation: Incarnation, target: Seq, crowded: bool, ahead: usize) {
         let mut next = self.ledger.taken.seq(incarnation).next();
-        // What comes after a fact that has to wait is asked for ahead only while there is room to hold it: the
-        // pulls under way are limited, and what the others wait for must find a place among them.
+        // What comes after a fact that has to wait is asked for only while little has to: the pulls under way are
+        // limited, and what the others wait for must find a place among them.
         let waits = self.ledger.held.contains(Position { incarnation, seq: next });
-        let crowded = self.ledger.held.bytes() > self.config.settings.held_bytes / 2;
         if self.blocked.contains_key(&incarnation) || waits && crowded {
             hit("not pulled before what it waits for");
             return;
         }
-        for _ in 0..PIECES {
+        for _ in 0..ahead {
             let mut from = Position { incarnation, seq: next };
             while from.seq <= target && self.ledger.held.contains(from) {
                 from.seq = from.seq.next();

@@ -48,6 +48,8 @@ pub struct Settings {
     pub in_flight: usize,
     /// Facts that came before what they rest on, in bytes.
     pub held_bytes: usize,
+    /// Facts on their way to the disk, in bytes: with more, nothing more is pulled.
+    pub unsaved_bytes: usize,
     /// Known keys in memory; older ones ask the views.
     pub recent_keys: usize,
     /// Requests of one connection that wait behind one that looks something up.
@@ -85,6 +87,7 @@ impl Default for Settings {
             mailbox: 100_000,
             in_flight: 100_000,
             held_bytes: 64 * 1024 * 1024,
+            unsaved_bytes: 8 * 1024 * 1024,
             recent_keys: 500_000,
             queued_requests: 4096,
             unconfirmed: 4096,

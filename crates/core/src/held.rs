@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lastword_facts::Fact;
-use lastword_facts::ids::{Position, Seq};
+use lastword_facts::ids::{Incarnation, Position, Seq};
 
 /// Facts that came before what they rest on.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +37,12 @@ impl Held {
 
     pub(crate) fn wait(&mut self, waiter: Position, missing: Position) {
         self.waiting.entry(missing).or_default().push(waiter);
+    }
+
+    /// Whether something waits for any fact of this incarnation.
+    pub(crate) fn is_waited_for(&self, incarnation: Incarnation) -> bool {
+        let (first, last) = (Position { incarnation, seq: Seq::NONE }, Position { incarnation, seq: Seq(u64::MAX) });
+        self.waiting.range(first..=last).next().is_some()
     }
 
     /// One of those that waited for this position or an earlier one of its incarnation. It stays held.

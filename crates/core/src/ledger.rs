@@ -31,8 +31,10 @@ pub(crate) struct Ledger {
     pub(crate) end: LogIndex,
     /// The last place of the log that is on disk.
     pub(crate) durable_end: LogIndex,
-    /// The positions from `durable_end` to `end`.
-    on_its_way: VecDeque<Position>,
+    /// The positions from `durable_end` to `end`, and how many bytes each fact has.
+    on_its_way: VecDeque<(Position, usize)>,
+    /// So many bytes in all.
+    pub(crate) on_its_way_bytes: usize,
     /// The largest stamp ever seen.
     stamp: Stamp,
     /// What was taken in of others since the last own fact.
@@ -70,6 +72,7 @@ impl Ledger {
             end,
             durable_end: end,
             on_its_way: VecDeque::new(),
+            on_its_way_bytes: 0,
             stamp,
             changes,
             to_store: Vec::new(),
@@ -152,7 +155,8 @@ impl Ledger {
         } else {
             self.changes.insert(fact.position.incarnation, self.taken.seq(fact.position.incarnation));
         }
-        self.on_its_way.push_back(fact.position);
+        self.on_its_way.push_back((fact.position, fact.bytes().len()));
+        self.on_its_way_bytes += fact.bytes().len();
         self.to_store.push(fact.clone());
         self.end
     }
@@ -199,7 +203,8 @@ impl Ledger {
     pub(crate) fn stored(&mut self, upto: LogIndex) -> Vec<Position> {
         let mut changes = BTreeMap::new();
         while self.durable_end < upto.min(self.end) {
-            let Some(position) = self.on_its_way.pop_front() else { break };
+            let Some((position, bytes)) = self.on_its_way.pop_front() else { break };
+            self.on_its_way_bytes -= bytes;
             self.durable_end = self.durable_end.next();
             self.durable.raise(position);
             changes.insert(position.incarnation, position.seq);

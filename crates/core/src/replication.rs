@@ -16,7 +16,7 @@ use crate::peers::Link;
 use crate::time::Now;
 
 /// The most facts in one push, in bytes (but for the last of them).
-pub(crate) const PIECE_BYTES: usize = 1024 * 1024;
+pub(crate) const PIECE_BYTES: usize = 64 * 1024;
 
 impl Core {
     pub(crate) fn on_link_up(&mut self, now: Now, peer: ReplicaId, id: LinkId) {

@@ -103,6 +103,37 @@ fn a_retry_anywhere_is_one_message() {
 }
 
 /// The same key at two replicas that do not see each other: two positions, one message.
+/// What a disk has not taken yet is in memory: a year of messages would be too much.
+#[test]
+fn a_replica_asks_for_no_more_than_its_disk_can_take() {
+    let settings = lastword_core::Settings { unsaved_bytes: 20_000, push_bytes: 20_000, ..Default::default() };
+    let mut world = World::with(3, settings);
+    let (alice, _) = alice_and_bob(&mut world, 1);
+    world.kill(2);
+    for n in 0..20_000 {
+        let key = world.key();
+        world.ask(alice, send("bob", &format!("{n}: {}", "and so on ".repeat(10)), key));
+    }
+    world.run(2000);
+    // What its replica wrote before it started again nobody pushes any more.
+    world.kill(0);
+    world.start(0);
+    world.run(2000);
+    world.nodes[2].sync = std::time::Duration::from_millis(500);
+    world.start(2);
+    let mut most = 0;
+    for _ in 0..60_000 {
+        world.run(1);
+        most = most.max(world.unsaved_bytes(2));
+        if world.nodes[2].log.len() == world.nodes[0].log.len() {
+            break;
+        }
+    }
+    assert_eq!(world.vector(2), world.vector(0));
+    // What was asked for before it was too much still comes: 16 pieces of up to 64 KiB, less what these facts fill.
+    assert!((20_000..1_000_000).contains(&most), "{most} bytes of 3.2 million");
+}
+
 #[test]
 fn one_message_at_two_positions() {
     let mut world = World::new(3);

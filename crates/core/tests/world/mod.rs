@@ -306,12 +306,18 @@ impl World {
                 self.at(sync, Happening::Synced { node, life, facts, first });
             }
             Output::Apply(all) => all.into_iter().for_each(|applied| self.nodes[node].views.apply(applied)),
-            Output::Query(job, Query::Facts { from, upto, .. }) => {
+            Output::Query(job, Query::Facts { from, upto, limit_bytes }) => {
                 let wanted = |fact: &&Arc<Fact>| {
                     let position = fact.position;
                     position.incarnation == from.incarnation && position >= from && position.seq <= upto
                 };
-                let facts = self.nodes[node].log.iter().filter(wanted).take(50).cloned().collect();
+                let mut room = limit_bytes as usize;
+                let fits = |fact: &&Arc<Fact>| {
+                    let fits = room > 0;
+                    room = room.saturating_sub(fact.bytes().len());
+                    fits
+                };
+                let facts = self.nodes[node].log.iter().filter(wanted).take_while(fits).cloned().collect();
                 self.at(self.reading, back(Input::Found(job, Found::Facts { facts, damaged: None })));
             }
             Output::Query(job, query) => {
@@ -469,6 +475,17 @@ impl World {
     /// What a replica has on disk.
     pub fn vector(&self, node: usize) -> VersionVector {
         self.nodes[node].log.iter().map(|fact| fact.position).collect()
+    }
+
+    /// Bytes of facts that a replica has taken in and its disk has not.
+    pub fn unsaved_bytes(&self, node: usize) -> usize {
+        let unsaved = self.queue.values().map(|happening| match happening {
+            Happening::Synced { node: of, life, facts, .. } if *of == node && *life == self.nodes[node].life => {
+                facts.iter().map(|fact| fact.bytes().len()).sum()
+            }
+            _ => 0,
+        });
+        unsaved.sum()
     }
 
     pub fn standing(&mut self, node: usize) -> Vec<Standing> {

@@ -82,13 +82,14 @@ fn write_deed(text: &mut String, deed: &str, outcome: &Outcome) -> std::fmt::Res
 
 /// The most of each third of the run.
 fn write_usage(text: &mut String, usage: &Usage) -> std::fmt::Result {
-    writeln!(text, "\n{:<10} {:>24} {:>24} {:>24}", "replica", "first third", "second third", "last third")?;
+    writeln!(text, "\n{:<10} {:>28} {:>28} {:>28}", "replica", "first third", "second third", "last third")?;
+    writeln!(text, "{:<10} {:>28} {:>28} {:>28}", "", "MiB: middle, most; files", "", "")?;
     for (replica, name) in NAMES.iter().enumerate() {
-        let thirds = [0, 1, 2].map(|third| match usage.most(replica, third) {
-            Some((memory_mib, files)) => format!("{memory_mib:.0} MiB, {files} files"),
+        let thirds = [0, 1, 2].map(|third| match usage.third(replica, third) {
+            Some(third) => format!("{:.0}, {:.0}; {}", third.usual_mib, third.most_mib, third.files),
             None => "not seen".to_owned(),
         });
-        writeln!(text, "{name:<10} {:>24} {:>24} {:>24}", thirds[0], thirds[1], thirds[2])?;
+        writeln!(text, "{name:<10} {:>28} {:>28} {:>28}", thirds[0], thirds[1], thirds[2])?;
     }
     Ok(())
 }

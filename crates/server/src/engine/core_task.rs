@@ -28,6 +28,9 @@ use crate::passwords::{Ask, Passwords};
 
 /// Inputs that are handed in before the outputs are carried out.
 const BATCH: usize = 1024;
+/// What peers sent is taken in for so long before others have their turn: a replica that catches up has megabytes at
+/// its door, and still has to confirm what people wait for, and to answer who knocks.
+const TURN: Duration = Duration::from_millis(2);
 /// Changes for the views are gathered until they are so many, or so old, or the views are asked something: nobody
 /// waits for them, and each time their thread is woken it takes the processor from somebody.
 const CHANGES: usize = 512;
@@ -112,7 +115,7 @@ impl CoreTask {
                 None => drop(received.await),
             }
             // A process that was frozen finds a lot at its door: that goes before any timer.
-            let now = self.clock.now();
+            let mut now = self.clock.now();
             for input in batch.drain(..) {
                 match input {
                     ToCore::Stop => return self.send_changes(),
@@ -139,6 +142,7 @@ impl CoreTask {
                     ToCore::LinkMessages(peer, link, messages) => {
                         for message in messages {
                             self.core.handle(now, Input::Link(peer, link, message));
+                            now = self.let_others(now).await;
                         }
                     }
                 }
@@ -147,6 +151,18 @@ impl CoreTask {
                 self.core.handle(now, Input::Timer);
             }
         }
+    }
+
+    /// After a while of taking in what peers sent, what that brought about is carried out, and all others at the
+    /// network's thread have a turn. Says what time it is then.
+    async fn let_others(&mut self, since: Now) -> Now {
+        let now = self.clock.now();
+        if now.mono.since(since.mono) < TURN {
+            return since;
+        }
+        self.carry_out();
+        tokio::task::yield_now().await;
+        self.clock.now()
     }
 
     /// What was not written yet to a connection or link that has ended goes with it.

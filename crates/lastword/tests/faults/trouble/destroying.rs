@@ -13,8 +13,8 @@ use crate::group::NAMES;
 
 /// All are in sync for so long before a disk is destroyed.
 const CALM: Duration = Duration::from_millis(1500);
-/// Records that are known to be damaged are mended in so long.
-const MENDED: Duration = Duration::from_secs(30);
+/// Records that are known to be damaged are mended in so long, or all of it has come from the others.
+const MENDED: Duration = IN_SYNC;
 
 /// What a replica says that can't go on with its log.
 const ASKS_TO_REFILL: [&str; 2] = ["ove the directory away", "ove the data directory away"];
