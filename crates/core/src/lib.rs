@@ -106,6 +106,8 @@ pub struct Core {
     jobs: jobs::Jobs,
     deliveries: delivery::Deliveries,
     lists: VecDeque<requests::ListScan>,
+    /// Pushing was left off for others to have their turn.
+    more_to_push: bool,
     tally: gauges::Tally,
     disk_has_room: bool,
     views_ready: bool,
@@ -161,6 +163,7 @@ impl Core {
             jobs: jobs::Jobs::default(),
             deliveries: delivery::Deliveries::default(),
             lists: VecDeque::new(),
+            more_to_push: false,
             tally: gauges::Tally::default(),
             disk_has_room: true,
             views_ready: true,
@@ -258,8 +261,8 @@ impl Core {
     /// When to call with [`Input::Timer`] at the latest.
     pub fn poll_timeout(&self) -> Option<Mono> {
         let exact = [self.waiting.held_until, self.deliveries.due()];
-        let lists = (!self.lists.is_empty()).then_some(self.last_call);
-        exact.into_iter().flatten().chain(lists).chain([self.last_tick + TICK]).min()
+        let at_once = (!self.lists.is_empty() || self.more_to_push).then_some(self.last_call);
+        exact.into_iter().flatten().chain(at_once).chain([self.last_tick + TICK]).min()
     }
 
     /// Puts what disks and peers are to get before all else: everything waits for them.

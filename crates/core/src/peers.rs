@@ -18,6 +18,9 @@ use crate::time::{Mono, Now};
 
 /// How often the log's end is noted.
 const SAMPLE: Duration = Duration::from_millis(50);
+/// A peer that comes nearer is not taken in before it is as near as this: from then on everybody waits for its disk, and
+/// with what is still before them. Unless it does not come nearer than [`Settings::in_sync_lag`] for `NEAR.1`.
+const NEAR: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// The first and the longest time that a slow peer is kept out.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// After so long in sync, a peer's slowness is forgotten.
@@ -46,6 +49,8 @@ pub(crate) struct Link {
     /// What it had when it said hello: until this is here too, this replica may be behind.
     pub(crate) had: Option<VersionVector>,
     pub(crate) in_sync_since: Option<Mono>,
+    /// Since when it could be taken in sync, if it is near enough.
+    near_since: Option<Mono>,
     /// Own facts up to here were pushed on this link.
     pub(crate) pushed: Seq,
     /// Pushed and not confirmed: the last seq and the size of each push.
@@ -77,6 +82,7 @@ impl Link {
             owed: VersionVector::new(),
             had: None,
             in_sync_since: None,
+            near_since: None,
             pushed: Seq::NONE,
             in_flight: VecDeque::new(),
             in_flight_bytes: 0,
@@ -207,10 +213,19 @@ impl Peers {
             if !link.said_hello() || link.in_sync_since.is_some() || now < peer.barred_until {
                 continue;
             }
-            let lag = settings.in_sync_lag.max(link.round_trip * 2);
-            let recent = self.samples.iter().find(|(at, _)| now.since(*at) <= lag);
-            let recent = recent.filter(|_| !planted(Bug::InSyncOnlyWhenIdle));
-            if link.confirmed.covers_all(recent.map_or(taken, |(_, end)| end)) || planted(Bug::InSyncAtHello) {
+            let is_within = |lag: Duration| {
+                let lag = lag.max(link.round_trip * 2);
+                let recent = self.samples.iter().find(|(at, _)| now.since(*at) <= lag);
+                let recent = recent.filter(|_| !planted(Bug::InSyncOnlyWhenIdle));
+                link.confirmed.covers_all(recent.map_or(taken, |(_, end)| end)) || planted(Bug::InSyncAtHello)
+            };
+            if !is_within(settings.in_sync_lag) {
+                link.near_since = None;
+                continue;
+            }
+            let since = link.near_since.unwrap_or(now);
+            link.near_since = Some(since);
+            if is_within(NEAR.0.min(settings.in_sync_lag)) || now.since(since) >= NEAR.1 {
                 link.in_sync_since = Some(now);
                 joining.push(id);
             }

@@ -17,6 +17,9 @@ use crate::time::Now;
 
 /// The most facts in one push, in bytes (but for the last of them).
 pub(crate) const PIECE_BYTES: usize = 64 * 1024;
+/// Facts that are pushed on a link in one go, in bytes; then others have their turn. A peer that comes back is pushed
+/// megabytes, and encrypting those takes as long as people notice.
+const PUSHED_AT_ONCE: usize = 4 * PIECE_BYTES;
 
 impl Core {
     pub(crate) fn on_link_up(&mut self, now: Now, peer: ReplicaId, id: LinkId) {
@@ -205,6 +208,7 @@ impl Core {
         let (own, limit) = (self.ledger.own(), self.config.settings.push_bytes);
         let durable = self.ledger.durable.seq(own);
         let mut reads: Vec<(ReplicaId, LinkId, Position, Seq)> = Vec::new();
+        self.more_to_push = false;
         for (peer, link) in self.peers.links_mut() {
             if !link.said_hello() || link.reading.is_some() {
                 continue;
@@ -213,7 +217,12 @@ impl Core {
             if !planted(Bug::PushesWhatIsThere) {
                 link.pushed = link.pushed.max(link.confirmed.seq(own));
             }
+            let enough = link.in_flight_bytes + PUSHED_AT_ONCE;
             while link.pushed < self.ledger.last && link.in_flight_bytes < limit {
+                if link.in_flight_bytes >= enough {
+                    self.more_to_push = true;
+                    break;
+                }
                 let next = link.pushed.next();
                 let first = self.ledger.recent.first().unwrap_or(self.ledger.last.next());
                 if next < first {

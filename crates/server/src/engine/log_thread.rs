@@ -13,8 +13,9 @@ use lastword_store::{AppendError, Log, free_space};
 use super::{Engine, ToCore};
 use crate::error::ServerError;
 
-/// The most facts in one transaction.
-const BATCH: usize = 20_000;
+/// The most facts in one transaction: some tens of milliseconds. What comes meanwhile waits for it, also what people
+/// wait for while this replica catches up.
+const BATCH: usize = 5_000;
 /// After so long a full disk is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 /// Free space is looked at so often.
