@@ -1,0 +1,40 @@
+/** A short, soft sound of two tones, without a file. */
+
+const LEAST_PAUSE_MS = 1_000;
+const LOUDNESS = 0.06;
+
+let context: AudioContext | undefined;
+let last = -LEAST_PAUSE_MS;
+
+export function chime(): void {
+  const now = performance.now();
+  if (now - last < LEAST_PAUSE_MS) return;
+  last = now;
+  try {
+    context ??= new AudioContext();
+    // A browser is silent until the page was touched: then this one is left out, not played late.
+    if (context.state !== "running") {
+      void context.resume().catch(() => {});
+      return;
+    }
+    tone(context, 660, 0);
+    tone(context, 880, 0.09);
+  } catch {
+    // No sound on this machine.
+  }
+}
+
+function tone(audio: AudioContext, frequency_hz: number, after_s: number): void {
+  const start = audio.currentTime + after_s;
+  const gain = audio.createGain();
+  gain.gain.setValueAtTime(0, start);
+  gain.gain.linearRampToValueAtTime(LOUDNESS, start + 0.01);
+  gain.gain.exponentialRampToValueAtTime(0.0001, start + 0.22);
+  gain.connect(audio.destination);
+  const oscillator = audio.createOscillator();
+  oscillator.type = "sine";
+  oscillator.frequency.value = frequency_hz;
+  oscillator.connect(gain);
+  oscillator.start(start);
+  oscillator.stop(start + 0.25);
+}
