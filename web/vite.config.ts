@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { defineConfig, type Plugin } from "vite";
+import type { Plugin } from "vite";
+import { defineConfig } from "vitest/config";
 
 /** Files end with a newline, as all others of the repository do. */
 function endWithNewline(): Plugin {
@@ -45,6 +46,8 @@ function worker(): Plugin {
 export default defineConfig({
   base: "/",
   plugins: [endWithNewline(), worker()],
+  // Those in a real browser are not vitest's: see `tests/browser`.
+  test: { include: ["src/**/*.test.ts", "tests/*.test.ts"] },
   build: {
     target: "es2022",
     outDir: "dist",

@@ -22,15 +22,20 @@ export class Geometry {
 
   /** Other messages: those that were measured keep their heights, for the others `estimate` is asked. */
   set(keys: readonly string[], estimate: (index: number) => number): void {
+    // Mostly some have come at the end: what stands before them stays as it is.
+    const before = this.#keys;
+    let same = 0;
+    while (same < before.length && same < keys.length && before[same] === keys[same]) same++;
+    if (same < before.length) this.#index = new Map(keys.slice(0, same).map((key, index) => [key, index]));
     this.#keys = keys;
-    this.#heights = new Float64Array(keys.length);
-    this.#tops = new Float64Array(keys.length + 1);
-    this.#summed = 0;
-    this.#index = new Map();
-    keys.forEach((key, index) => {
+    this.#heights = resized(this.#heights, same, keys.length);
+    this.#tops = resized(this.#tops, same + 1, keys.length + 1);
+    this.#summed = Math.min(this.#summed, same);
+    for (let index = same; index < keys.length; index++) {
+      const key = keys[index]!;
       this.#index.set(key, index);
       this.#heights[index] = this.#measured.get(key) ?? estimate(index);
-    });
+    }
   }
 
   /** A message was measured. True if it had another height before. */
@@ -89,4 +94,11 @@ export class Geometry {
     const to = Math.min(this.at(top + height + margin) + 1, Math.min(from, first) + limit);
     return { from, to };
   }
+}
+
+/** An array of another length, that begins with so many of the old one's. */
+function resized(old: Float64Array, kept: number, length: number): Float64Array<ArrayBuffer> {
+  const fresh = new Float64Array(length);
+  fresh.set(old.subarray(0, kept));
+  return fresh;
 }

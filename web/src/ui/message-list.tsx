@@ -40,7 +40,8 @@ export class MessageList extends Component<Props> {
   #height = 800;
   #top = 0;
   #atEnd = true;
-  #anchor: { readonly key: string; readonly below: number } | undefined;
+  /** The topmost seen message; how far below the top of the window it ends; and whether all begins with it. */
+  #anchor: { readonly key: string; readonly below: number; readonly atStart: boolean } | undefined;
   /** The latest message when the end was last seen. */
   #seen: string | undefined;
   #frame = 0;
@@ -148,8 +149,11 @@ export class MessageList extends Component<Props> {
 
   #wantedTop(): number {
     if (this.#atEnd) return Math.max(0, this.#geometry.total - this.#height);
-    const index = this.#anchor && this.#geometry.indexOf(this.#anchor.key);
-    return index === undefined ? this.#top : this.#geometry.top(index + 1) - this.#anchor!.below;
+    if (this.#anchor === undefined) return this.#top;
+    const { key, below, atStart } = this.#anchor;
+    const index = this.#geometry.indexOf(key);
+    if (index === undefined) return this.#top;
+    return atStart && index === 0 ? 0 : this.#geometry.top(index + 1) - below;
   }
 
   /** After rows were drawn: measures the new ones, scrolls to where one was, and looks whether more is needed. */
@@ -194,7 +198,8 @@ export class MessageList extends Component<Props> {
     const atEnd = box.scrollHeight - box.clientHeight - this.#top <= AT_END_PX;
     const index = this.#geometry.at(this.#top);
     const key = this.#geometry.keyAt(index);
-    this.#anchor = key === undefined ? undefined : { key, below: this.#geometry.top(index + 1) - this.#top };
+    const below = this.#geometry.top(index + 1) - this.#top;
+    this.#anchor = key === undefined ? undefined : { key, below, atStart: this.#top <= 0 };
     if (atEnd) this.#seen = this.#geometry.keyAt(this.#geometry.length - 1);
     const turned = atEnd !== this.#atEnd;
     this.#atEnd = atEnd;

@@ -37,10 +37,12 @@ export function dayName(at: number, now: number): string {
   return sameYear(at, now) ? longDate.format(at) : longDateWithYear.format(at);
 }
 
+/** The day that was last asked for: a calendar is slow, and the messages of a day stand together. */
+let day = { from: 0, to: 0 };
+
 export function sameDay(one: number, other: number): boolean {
-  // A day has 25 hours at most: those further apart need no calendar.
-  if (Math.abs(one - other) >= DAY_MS + 2 * 3_600_000) return false;
-  return startOfDay(one) === startOfDay(other);
+  if (one < day.from || one >= day.to) day = { from: startOfDay(one), to: new Date(one).setHours(24, 0, 0, 0) };
+  return other >= day.from && other < day.to;
 }
 
 /** When this day began, here. */
