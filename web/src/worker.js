@@ -7,6 +7,9 @@ const KEPT = `page-${VERSION}`;
 const FILES = ["/", "/page.js", "/page.css", "/icon.svg", "/manifest.webmanifest"];
 /** Who waits longer for the server gets the copy. */
 const PATIENCE_MS = 2_000;
+/** Then the other files of the page are not waited for, for so long. */
+const LATE_MS = 5_000;
+let lateAt = -LATE_MS;
 
 self.addEventListener("install", (event) => {
   const fresh = FILES.map((file) => new Request(file, { cache: "reload" }));
@@ -20,7 +23,8 @@ self.addEventListener("activate", (event) => {
 
 self.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
-  if (event.request.method !== "GET" || url.origin !== self.location.origin || !FILES.includes(url.pathname)) return;
+  if (event.request.method !== "GET" || url.origin !== self.location.origin) return;
+  if (url.search !== "" || !FILES.includes(url.pathname)) return;
   const answered = ask(event.request, url.pathname);
   event.waitUntil(answered.catch(() => {}));
   event.respondWith(inTime(answered).catch(async () => (await copy(url.pathname)) ?? answered));
@@ -36,8 +40,14 @@ async function ask(request, path) {
 }
 
 function inTime(answer) {
-  const late = new Promise((_, fail) => setTimeout(() => fail(new Error("the server is slow")), PATIENCE_MS));
-  return Promise.race([answer, late]);
+  const patience_ms = performance.now() - lateAt < LATE_MS ? 0 : PATIENCE_MS;
+  return new Promise((done, fail) => {
+    const timer = setTimeout(() => {
+      lateAt = performance.now();
+      fail(new Error("the server is slow"));
+    }, patience_ms);
+    answer.then(done, fail).finally(() => clearTimeout(timer));
+  });
 }
 
 async function copy(path) {

@@ -69,7 +69,7 @@ export function AccountMenu({ chat, snapshot, settings, onSettings, onProblem }:
         title={me.name}
         onClick={() => setOpen(!open)}
       >
-        <Avatar account={me.account} name={me.name} />
+        <Avatar name={me.name} />
       </button>
       {open && (
         <div class="menu">

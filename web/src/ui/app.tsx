@@ -2,7 +2,8 @@ import { useEffect, useState } from "preact/hooks";
 import type { Chat } from "../chat/model";
 import { useArrivals } from "./arrivals";
 import { Entrance } from "./entrance";
-import { useSnapshot, useToday, useVisible } from "./hooks";
+import { useFocusOnReturn } from "./focus";
+import { useLasting, useSnapshot, useToday, useVisible } from "./hooks";
 import { followNotifications } from "./notify";
 import { useOpenConversation } from "./open-conversation";
 import { QuietLines } from "./quiet-lines";
@@ -33,6 +34,11 @@ export function App({ chat }: { chat: Chat }) {
   }, [inside]);
   const unread = inside ? snapshot.conversations.reduce((sum, { unread }) => sum + unread, 0) : 0;
   useEffect(() => {
+    // What was said of one that could not be opened is over.
+    if (conversation !== undefined) setProblem(undefined);
+  }, [conversation?.with]);
+  useFocusOnReturn(name);
+  useEffect(() => {
     document.title = pageTitle(unread);
   }, [unread]);
 
@@ -40,7 +46,7 @@ export function App({ chat }: { chat: Chat }) {
     <>
       <QuietLines chat={chat} snapshot={snapshot} problem={problem} onDismiss={() => setProblem(undefined)} />
       {snapshot.phase === "out" && <Entrance chat={chat} snapshot={snapshot} />}
-      {snapshot.phase === "entering" && <main class="entrance" aria-busy="true" aria-label="Lastword" />}
+      {snapshot.phase === "entering" && <Entering name={snapshot.me?.name} />}
       {inside && (
         <main class={`inside ${name === undefined ? "at-list" : "at-talk"}`}>
           <Sidebar
@@ -73,5 +79,16 @@ export function App({ chat }: { chat: Chat }) {
         {spoken}
       </div>
     </>
+  );
+}
+
+/** A session is being taken up again: a moment, if a server answers. */
+function Entering({ name }: { name: string | undefined }) {
+  const long = useLasting(true, 1_000);
+  return (
+    <main class="entrance" aria-busy="true">
+      <h1 class="unseen">Lastword</h1>
+      <p class="empty centred">{long && `Going on${name === undefined ? "" : ` as ${name}`}…`}</p>
+    </main>
   );
 }

@@ -4,7 +4,7 @@ import { visible } from "./links";
 import { Presence } from "./presence";
 import { ProgressMark } from "./progress-mark";
 import { goTo, hashOf } from "./route";
-import { exactTime, shortTime } from "./time";
+import { exactTime, isoTime, shortTime } from "./time";
 
 /** So much of the last message is in the page; the style sheet cuts it where the line ends. */
 const PREVIEW_SIGNS = 120;
@@ -21,12 +21,12 @@ export function ConversationRow({ conversation, open, today }: Props) {
   return (
     <li>
       <a class="person" href={hashOf(name)} aria-current={open ? "true" : undefined} onClick={(event) => follow(event, name)}>
-        <Avatar account={conversation.with} name={name} />
+        <Avatar name={name} />
         <span class="person-name">
           <bdi>{name}</bdi> <Presence online={conversation.online} words={false} />
         </span>
         {last && (
-          <time class="person-time" dateTime={new Date(last.at).toISOString()} title={exactTime(last.at)}>
+          <time class="person-time" dateTime={isoTime(last.at)} title={exactTime(last.at)}>
             {shortTime(last.at, today)}
           </time>
         )}

@@ -104,7 +104,7 @@ function Remembered({ chat, snapshot, busy, onGoOn }: RememberedProps) {
       {snapshot.remembered.map(({ account, name }) => (
         <li key={account}>
           <button type="button" class="go-on" disabled={busy} onClick={() => onGoOn(() => chat.goOn(account))}>
-            <Avatar account={account} name={name} />
+            <Avatar name={name} />
             <span>
               Go on as <bdi>{name}</bdi>
             </span>

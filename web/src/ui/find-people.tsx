@@ -44,7 +44,7 @@ export function FoundPeople({ chat, me, part, onDone }: Props) {
                   onDone();
                 }}
               >
-                <Avatar account={name} name={name} />
+                <Avatar name={name} />
                 <span class="person-name">
                   <bdi>{name}</bdi>
                   {name === me && " (you)"}

@@ -2,7 +2,7 @@ import { Component } from "preact";
 import type { Chat, Message } from "../chat/model";
 import { ProgressMark } from "./progress-mark";
 import { RichText } from "./rich-text";
-import { clockTime, exactTime } from "./time";
+import { clockTime, exactTime, isoTime } from "./time";
 
 export interface MessageRowProps {
   readonly chat: Chat;
@@ -83,10 +83,4 @@ export class MessageRow extends Component<MessageRowProps> {
 /** Unique within a conversation: ids are unique within their author's only. */
 export function keyOf(message: Message): string {
   return (message.mine ? "m" : "t") + message.id;
-}
-
-/** A clock that is far off must not break the page. */
-function isoTime(at: number): string | undefined {
-  const date = new Date(at);
-  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
 }

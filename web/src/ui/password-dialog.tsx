@@ -8,14 +8,16 @@ export function PasswordDialog({ chat, onClose }: { chat: Chat; onClose: () => v
   const [old, setOld] = useState("");
   const [fresh, setFresh] = useState("");
   const task = useTask();
-  const first = useRef<HTMLInputElement>(null);
+  const oldField = useRef<HTMLInputElement>(null);
+  const freshField = useRef<HTMLInputElement>(null);
 
   const change = (event: Event) => {
     event.preventDefault();
-    const fault = old === "" ? "Please type your present password." : passwordFault(fresh);
+    const lacking = old === "" ? "Please type your present password." : undefined;
+    const fault = lacking ?? passwordFault(fresh);
     if (fault !== undefined) {
       task.fail(fault);
-      first.current!.focus();
+      (lacking === undefined ? freshField : oldField).current!.focus();
       return;
     }
     void task.run("Changing the password…", async () => {
@@ -29,7 +31,7 @@ export function PasswordDialog({ chat, onClose }: { chat: Chat; onClose: () => v
         <label>
           Present password
           <input
-            ref={first}
+            ref={oldField}
             type="password"
             autocomplete="current-password"
             value={old}
@@ -39,6 +41,7 @@ export function PasswordDialog({ chat, onClose }: { chat: Chat; onClose: () => v
         <label>
           New password
           <input
+            ref={freshField}
             type="password"
             autocomplete="new-password"
             aria-describedby="new-password-rule"

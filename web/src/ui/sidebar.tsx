@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Chat, Snapshot } from "../chat/model";
 import { AccountMenu } from "./account-menu";
 import { ConversationList } from "./conversation-list";
@@ -22,6 +22,11 @@ export function Sidebar({ chat, snapshot, open, today, settings, onSettings, onP
   const [part, setPart] = useState("");
   const searched = part.trim();
   const done = () => setPart("");
+  const field = useRef<HTMLInputElement>(null);
+  useLayoutEffect(() => {
+    // After the login the focus must be somewhere: where one goes on by keyboard.
+    if (open === undefined && matchMedia("(pointer: fine)").matches) field.current!.focus();
+  }, []);
   return (
     <section class="sidebar" aria-label="Conversations">
       <header class="side-head">
@@ -33,6 +38,7 @@ export function Sidebar({ chat, snapshot, open, today, settings, onSettings, onP
       <search class="search">
         <SearchIcon />
         <input
+          ref={field}
           type="search"
           aria-label="Find people"
           placeholder="Find people"

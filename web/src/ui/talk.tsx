@@ -30,7 +30,7 @@ export function Talk({ chat, conversation, today }: Props) {
         <button type="button" class="plain back" aria-label="Back to the conversations" onClick={goToList}>
           <BackIcon />
         </button>
-        <Avatar account={account} name={name} />
+        <Avatar name={name} />
         <div class="talk-name">
           <h1 ref={heading} tabIndex={-1}>
             <bdi>{name}</bdi>
