@@ -1,9 +1,9 @@
-import { useEffect, useState } from "preact/hooks";
-import type { Chat } from "../chat/model";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Chat, Snapshot } from "../chat/model";
 import { useArrivals } from "./arrivals";
 import { Entrance } from "./entrance";
 import { useFocusOnReturn } from "./focus";
-import { useLasting, useSnapshot, useToday, useVisible } from "./hooks";
+import { useSnapshot, useToday, useVisible } from "./hooks";
 import { followNotifications } from "./notify";
 import { useOpenConversation } from "./open-conversation";
 import { QuietLines } from "./quiet-lines";
@@ -24,7 +24,7 @@ export function App({ chat }: { chat: Chat }) {
   const conversation = useOpenConversation(chat, snapshot, name, setProblem);
   const looked = visible ? conversation?.with : undefined;
   const spoken = useArrivals(chat, looked, settings);
-  const inside = snapshot.phase === "in";
+  const inside = useInside(snapshot);
 
   useEffect(() => chat.look(looked), [chat, looked]);
   useEffect(followNotifications, []);
@@ -45,8 +45,7 @@ export function App({ chat }: { chat: Chat }) {
   return (
     <>
       <QuietLines chat={chat} snapshot={snapshot} problem={problem} onDismiss={() => setProblem(undefined)} />
-      {snapshot.phase === "out" && <Entrance chat={chat} snapshot={snapshot} />}
-      {snapshot.phase === "entering" && <Entering name={snapshot.me?.name} />}
+      {!inside && <Entrance chat={chat} snapshot={snapshot} />}
       {inside && (
         <main class={`inside ${name === undefined ? "at-list" : "at-talk"}`}>
           <Sidebar
@@ -82,13 +81,12 @@ export function App({ chat }: { chat: Chat }) {
   );
 }
 
-/** A session is being taken up again: a moment, if a server answers. */
-function Entering({ name }: { name: string | undefined }) {
-  const long = useLasting(true, 1_000);
-  return (
-    <main class="entrance" aria-busy="true">
-      <h1 class="unseen">Lastword</h1>
-      <p class="empty centred">{long && `Going on${name === undefined ? "" : ` as ${name}`}…`}</p>
-    </main>
-  );
+/**
+ * Somebody is inside. After a reload at once, whether or not a server answers: what is kept can be seen, and written to.
+ * From the first screen only when the session is taken up, for that says what goes wrong.
+ */
+function useInside({ phase, me }: Snapshot): boolean {
+  const fromEntrance = useRef(phase === "out");
+  if (phase === "out") fromEntrance.current = true;
+  return phase === "in" || (phase === "entering" && me !== undefined && !fromEntrance.current);
 }

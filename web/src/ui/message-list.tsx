@@ -264,7 +264,8 @@ export class MessageList extends Component<Props> {
 }
 
 function lead(conversation: Conversation): string {
-  if (conversation.loading || conversation.more) return "Loading older messages…";
+  if (conversation.loading) return "Loading older messages…";
+  if (conversation.more) return "There are older messages.";
   if (conversation.messages.length === 0) return `No messages with ${conversation.name} yet. Say hello.`;
   return `This is where your conversation with ${conversation.name} begins.`;
 }

@@ -11,18 +11,17 @@ export function useOpenConversation(
   onProblem: (problem: string) => void,
 ): Conversation | undefined {
   const [opened, setOpened] = useState<{ name: string; account: string }>();
-  const ready = snapshot.phase === "in";
-  const known = (wanted: string) =>
-    snapshot.conversations.find((conversation) => conversation.name.toLowerCase() === wanted.toLowerCase());
+  const { connected, conversations } = snapshot;
+  const entered = snapshot.phase === "in";
 
   useEffect(() => {
-    if (!ready || name === undefined) return;
+    if (!entered || name === undefined) return;
     let current = true;
     chat.open(name).then(
       (account) => current && setOpened({ name, account }),
       (reason) => {
-        // One that is in the list is shown with what is there, also while no server answers.
-        if (!current || (reason instanceof Refused && reason.code === "no_answer" && known(name))) return;
+        // What no server has answered is asked again when one does; what is known of it is shown until then.
+        if (!current || (reason instanceof Refused && reason.code === "no_answer")) return;
         onProblem(sentence(reason));
         goToList();
       },
@@ -30,10 +29,13 @@ export function useOpenConversation(
     return () => {
       current = false;
     };
-  }, [chat, ready, name]);
+  }, [chat, entered, connected, name]);
 
-  if (!ready || name === undefined) return undefined;
+  if (name === undefined) return undefined;
   // By account where it is known: somebody may be renamed while one talks with him.
   const account = opened?.name === name ? opened.account : undefined;
-  return snapshot.conversations.find((conversation) => conversation.with === account) ?? known(name);
+  return (
+    conversations.find((conversation) => conversation.with === account) ??
+    conversations.find((conversation) => conversation.name.toLowerCase() === name.toLowerCase())
+  );
 }
