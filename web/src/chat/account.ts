@@ -13,6 +13,8 @@ import { type Fields, fields, list, number, readMessage, readMessages, type Refu
 import type { Thread } from "./state/thread";
 import { Threads } from "./state/threads";
 
+/** In place of a term: no leader has told it to this page. */
+const TOLD_BEFORE = -1;
 /** Messages in a page of history. */
 const PAGE = 50;
 /** Conversations that are asked for; those with older messages show when somebody writes, or is looked for. */
@@ -51,7 +53,7 @@ export class Account {
     this.notes = new Notes(store, seed.account);
     this.outbox = new Outbox(store, seed.account);
     this.threads = new Threads(seed.account, this.notes);
-    this.delivery = new Delivery(driver, this.threads, (id) => this.outbox.get(id) !== undefined);
+    this.delivery = new Delivery(driver, this.threads);
   }
 
   /** Sends again what an earlier life of this page did not get rid of. */
@@ -59,7 +61,7 @@ export class Account {
     for (const unsent of this.outbox.all()) {
       const thread = this.threads.with(unsent.to, unsent.name);
       const { key, text, at, stored, why } = unsent;
-      if (stored) thread.acknowledge(key, text, at, stored[0], stored[1], ++this.threads.serial, this.driver.term);
+      if (stored) thread.acknowledge(key, text, at, stored[0], stored[1], ++this.threads.serial, TOLD_BEFORE);
       else thread.addUnsent(asMessage(unsent));
       if (why === undefined) this.transmit(unsent);
     }
@@ -257,6 +259,8 @@ export class Account {
       const thread = this.threads.get(to);
       if (thread?.hasUnsent) this.threads.raise(thread);
     }
+    // It may be known only now.
+    if (this.looked !== undefined && this.threads.get(this.looked)?.wasSeen === false) this.look(this.looked);
   }
 
   // What is told.
@@ -293,6 +297,8 @@ export class Account {
     const thread = this.threads.with(unsent.to, unsent.name);
     thread.acknowledge(unsent.key, unsent.text, at, on, of, ++this.threads.serial, this.driver.term);
     if (typeof ok.online === "boolean") this.threads.presence.set(unsent.to, ok.online, this.environment.now());
+    // One of an earlier life may have been delivered meanwhile.
+    if (unsent.stored) this.delivery.ask();
     this.expectListed(unsent.to);
     // If all have it, that is told next.
     if (on < of) this.outbox.put({ ...unsent, at, stored: [on, of] });

@@ -18,8 +18,6 @@ export class Delivery {
   constructor(
     private readonly driver: Driver,
     private readonly threads: Threads,
-    /** It is not on all replicas, so that it is not pending somewhere says nothing. */
-    private readonly isUncovered: (id: string) => boolean,
   ) {}
 
   /** Asks, if there is a message of which it is not known. One time is under way, and one is wanted, at most. */
@@ -57,7 +55,7 @@ export class Delivery {
   }
 
   private conclude(pending: ReadonlySet<string>, serial: number, term: number) {
-    for (const thread of this.threads.all()) thread.conclude(pending, serial, term, this.isUncovered);
+    for (const thread of this.threads.all()) thread.conclude(pending, serial, term);
     this.driver.touched();
   }
 }

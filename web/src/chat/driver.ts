@@ -78,10 +78,14 @@ export class Driver {
     // What is carried out may ask for more: that is carried out after it.
     if (this.carrying) return;
     this.carrying = true;
-    for (let output = this.outputs.shift(); output; output = this.outputs.shift()) this.carryOut(output);
-    this.carrying = false;
-    this.setTimer();
-    this.touched();
+    try {
+      for (let output = this.outputs.shift(); output; output = this.outputs.shift()) this.carryOut(output);
+    } finally {
+      // Whoever is told of a message may throw: that is his, and the rest is carried out at the next turn.
+      this.carrying = false;
+      this.setTimer();
+      this.touched();
+    }
   }
 
   private setTimer() {

@@ -22,7 +22,7 @@ interface Entry {
   pos: string | undefined;
   /** Counted up with each that becomes known, in all conversations. */
   serial: number;
-  /** Under which leader it was known last. */
+  /** Under which leader it was told last, by that leader. */
   term: number;
 }
 
@@ -91,7 +91,7 @@ export class Thread {
     this.removeUnsent(id);
     const delivered = this.early.delete(id);
     if (known) {
-      known.term = term;
+      [known.term, known.serial] = [term, serial];
       if (delivered) return this.setProgress(known, { is: "delivered" });
       const before = known.message.progress;
       if (before?.is === "stored" && (before.on ?? 0) < on) this.setProgress(known, { is: "stored", on, of });
@@ -135,10 +135,10 @@ export class Thread {
    * The replica that leads in `term` was asked, when all up to `serial` was known, what is not delivered, and said:
    * only what `pending` holds. What it has told itself, and does not hold pending, is delivered.
    */
-  conclude(pending: ReadonlySet<string>, serial: number, term: number, isUncovered: (id: string) => boolean) {
+  conclude(pending: ReadonlySet<string>, serial: number, term: number) {
     for (const [id, entry] of this.undelivered) {
       const isJudged = entry.serial <= serial && entry.term === term;
-      if (isJudged && !pending.has(id) && !isUncovered(id)) this.setProgress(entry, { is: "delivered" });
+      if (isJudged && !pending.has(id)) this.setProgress(entry, { is: "delivered" });
     }
   }
 

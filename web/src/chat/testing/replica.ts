@@ -19,6 +19,8 @@ interface Connection {
   listening: boolean;
   watched: boolean;
   readonly sent: Message[];
+  /** Came while this was frozen. */
+  readonly waiting: Request[];
 }
 
 type Fields = Record<string, unknown>;
@@ -28,7 +30,7 @@ const identity = (it: Message) => `${it.from_account} ${it.message}`;
 export class Replica {
   readonly address: string;
   isUp = true;
-  /** It takes everything, and does and says nothing. */
+  /** It takes everything, and does and says nothing until `mend`. */
   isFrozen = false;
   /** It passes nothing on, and gets nothing. */
   isCut = false;
@@ -52,7 +54,7 @@ export class Replica {
   }
 
   accept(events: SocketEvents): Socket {
-    const connection: Connection = { events, isOpen: true, account: undefined, token: undefined, listening: false, watched: false, sent: [] };
+    const connection: Connection = { events, isOpen: true, account: undefined, token: undefined, listening: false, watched: false, sent: [], waiting: [] };
     this.world.after(1, () => {
       if (!connection.isOpen) return;
       if (!this.isUp) return this.drop(connection);
@@ -64,7 +66,11 @@ export class Replica {
       this.connections = this.connections.filter((it) => it !== connection);
     };
     const send = (text: string) =>
-      void this.world.after(1, () => connection.isOpen && this.isUp && !this.isFrozen && this.onRequest(connection, JSON.parse(text) as Request));
+      void this.world.after(1, () => {
+        if (!connection.isOpen || !this.isUp) return;
+        if (this.isFrozen) connection.waiting.push(JSON.parse(text) as Request);
+        else this.onRequest(connection, JSON.parse(text) as Request);
+      });
     return { send, close };
   }
 
@@ -80,10 +86,26 @@ export class Replica {
     connection.events.ended();
   }
 
-  /** It comes back, with what it had, and what the others have. */
+  /** It comes back, with what it had. */
   start() {
     this.isUp = true;
-    for (const other of this.inSync) for (const message of other.log) this.take(message);
+    this.mend();
+  }
+
+  /** It is neither frozen nor cut off any more: it swaps what it has with the others, and does what it was asked. */
+  mend() {
+    this.isFrozen = this.isCut = false;
+    for (const other of this.inSync) {
+      for (const message of [...other.log]) this.take(message);
+      for (const message of [...this.log]) other.take(message);
+      for (const it of [...other.delivered]) this.delivered.add(it);
+      for (const it of this.delivered) other.delivered.add(it);
+      for (const [token, account] of other.tokens) this.tokens.set(token, account);
+      for (const [token, account] of this.tokens) other.tokens.set(token, account);
+    }
+    for (const connection of [...this.connections]) {
+      for (const request of connection.waiting.splice(0)) if (connection.isOpen) this.onRequest(connection, request);
+    }
   }
 
   private say(connection: Connection, line: Fields) {
