@@ -42,8 +42,8 @@ export class MessageList extends Component<Props> {
   #atEnd = true;
   /** The topmost seen message; how far below the top of the window it ends; and whether all begins with it. */
   #anchor: { readonly key: string; readonly below: number; readonly atStart: boolean } | undefined;
-  /** The latest message when the end was last seen. */
-  #seen: string | undefined;
+  /** So many of the other one's have come since the end was last seen. */
+  #news = 0;
   #frame = 0;
   #again: ReturnType<typeof setTimeout> | undefined;
   #mayLoad = true;
@@ -78,7 +78,7 @@ export class MessageList extends Component<Props> {
     this.#range = this.#geometry.range(this.#wantedTop(), this.#height, MARGIN_PX, MAX_ROWS);
     const { from, to } = this.#range;
     const messages = conversation.messages;
-    const news = this.#news();
+    const news = this.#news;
     return (
       <div class="messages">
         <div
@@ -131,20 +131,21 @@ export class MessageList extends Component<Props> {
     if (last?.mine && (lastBefore === undefined || keyOf(last) !== keyOf(lastBefore)) && last.progress?.is === "sending") {
       this.#atEnd = true;
     }
+    this.#news = this.#atEnd ? 0 : this.#news + this.#countNew(messages);
     this.#messages = messages;
     this.#geometry.set(messages.map(keyOf), (index) => estimateHeight(messages[index - 1], messages[index]!, this.#width));
-    if (this.#atEnd) this.#seen = last && keyOf(last);
   }
 
-  /** How many of the other one's have come since the end was seen. */
-  #news(): number {
-    let news = 0;
-    for (let index = this.#messages.length - 1; index >= 0 && news < 100; index--) {
-      const message = this.#messages[index]!;
-      if (keyOf(message) === this.#seen) break;
-      if (!message.mine) news++;
+  /** How many of the other one's stand at the end that did not before. */
+  #countNew(messages: readonly Message[]): number {
+    let count = 0;
+    for (let index = messages.length - 1; index >= 0; index--) {
+      const message = messages[index]!;
+      if (message.mine) continue;
+      if (this.#geometry.indexOf(keyOf(message)) !== undefined) break;
+      count++;
     }
-    return news;
+    return count;
   }
 
   #wantedTop(): number {
@@ -200,7 +201,7 @@ export class MessageList extends Component<Props> {
     const key = this.#geometry.keyAt(index);
     const below = this.#geometry.top(index + 1) - this.#top;
     this.#anchor = key === undefined ? undefined : { key, below, atStart: this.#top <= 0 };
-    if (atEnd) this.#seen = this.#geometry.keyAt(this.#geometry.length - 1);
+    if (atEnd) this.#news = 0;
     const turned = atEnd !== this.#atEnd;
     this.#atEnd = atEnd;
     if (turned || this.#lacksRows()) this.#draw();
@@ -253,7 +254,7 @@ export class MessageList extends Component<Props> {
 
   readonly #toEnd = (): void => {
     this.#atEnd = true;
-    this.#seen = this.#geometry.keyAt(this.#geometry.length - 1);
+    this.#news = 0;
     this.#draw();
     this.#box.current!.focus({ preventScroll: true });
   };

@@ -18,7 +18,9 @@ export function QuietLines({ chat, snapshot, problem, onDismiss }: Props) {
   const stale = useLasting(snapshot.stale, WORTH_A_WORD_MS);
   return (
     <div class="quiet-lines" role="status">
-      {alone && <p>No server answers; what you write is kept and goes out by itself.</p>}
+      {alone && (
+        <p>No server answers; {snapshot.phase === "out" ? "this page goes on trying." : "what you write is kept and goes out by itself."}</p>
+      )}
       {!alone && stale && <p>This server has not met another one since its start: messages may be missing until it does.</p>}
       {snapshot.notice !== undefined && <Dismissible words={snapshot.notice} onDismiss={() => chat.dismissNotice()} />}
       {problem !== undefined && <Dismissible words={problem} onDismiss={onDismiss} />}

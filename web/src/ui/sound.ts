@@ -2,6 +2,8 @@
 
 const LEAST_PAUSE_MS = 1_000;
 const LOUDNESS = 0.06;
+/** Later than this it would be a riddle what it was for. */
+const LATE_MS = 500;
 
 let context: AudioContext | undefined;
 let last = -LEAST_PAUSE_MS;
@@ -11,17 +13,20 @@ export function chime(): void {
   if (now - last < LEAST_PAUSE_MS) return;
   last = now;
   try {
-    context ??= new AudioContext();
-    // A browser is silent until the page was touched: then this one is left out, not played late.
-    if (context.state !== "running") {
-      void context.resume().catch(() => {});
-      return;
-    }
-    tone(context, 660, 0);
-    tone(context, 880, 0.09);
+    const audio = (context ??= new AudioContext());
+    // A browser is silent until the page was touched: what it would play only then is left out.
+    audio.resume().then(
+      () => performance.now() - now < LATE_MS && play(audio),
+      () => {},
+    );
   } catch {
     // No sound on this machine.
   }
+}
+
+function play(audio: AudioContext): void {
+  tone(audio, 660, 0);
+  tone(audio, 880, 0.09);
 }
 
 function tone(audio: AudioContext, frequency_hz: number, after_s: number): void {
