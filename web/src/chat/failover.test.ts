@@ -97,6 +97,22 @@ describe("failover", () => {
     expect(health(chat)).toEqual(["a down", "b leads", "c up"]);
   });
 
+  it("a page that was frozen blames nobody for the time that passed", async () => {
+    const w = await world();
+    const tab = w.tab();
+    const chat = await alice(w, tab);
+    const hellos = () => w.get("a").asked.filter((it) => it.op === "hello").length;
+    const before = hellos();
+    chat.send("#bob", "1");
+    tab.freeze();
+    await w.run(10_000);
+    tab.thaw();
+    await w.run(100);
+    expect(health(chat)).toEqual(["a leads", "b up", "c up"]);
+    expect(hellos()).toBe(before);
+    expect(progress(chat, 0)).toMatchObject({ is: "stored", on: 3 });
+  });
+
   it("waits as long as a server wants, and overtakes nothing", async () => {
     const w = await world();
     const chat = await alice(w);

@@ -9,6 +9,7 @@ describe("sessions", () => {
     chat.send("#bob", "1");
     await w.run(50);
     w.get("b").tokens.clear();
+    w.get("c").tokens.clear();
     w.get("a").crash();
     chat.send("#bob", "2");
     await w.run(100);

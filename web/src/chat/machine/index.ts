@@ -216,7 +216,9 @@ export class Machine {
     for (const link of this.links) this.onLinkTimer(link);
     for (const deed of this.deeds.takeOverdue(this.now)) {
       const tried = this.links.map((link) => link.address).join(", ");
-      const text = `No replica answered within ${CONFIG.requestTimeout / 1000} s (tried ${tried}): it may or may not have been done.`;
+      const wasSent = deed.sentBefore || deed.state === "sent";
+      const outcome = wasSent ? "it may or may not have been done" : "it was not done";
+      const text = `No replica answered within ${CONFIG.requestTimeout / 1000} s (tried ${tried}): ${outcome}.`;
       this.fail(deed, { code: "no_answer", text });
       // Its answer may still come, and log this connection in when nobody reckons with it any more.
       if (deed.slow && deed.state === "sent" && this.leader) this.reconnect(this.leader);

@@ -66,6 +66,8 @@ let drawn = 0;
 
 export class Tab implements Environment {
   private isOpen = true;
+  /** What waits for the end of a freeze: timers, then what sockets report. */
+  private held: { timers: (() => void)[]; reports: (() => void)[] } | undefined;
   private readonly sockets = new Set<Socket>();
   private readonly written: ((key: string) => void)[] = [];
 
@@ -90,16 +92,52 @@ export class Tab implements Environment {
     return new Tab(this.world, this.host, this.local, this.tab);
   }
 
+  /** Nothing of the page runs any more, as where a lid is shut. */
+  freeze() {
+    this.held = { timers: [], reports: [] };
+  }
+
+  /** It goes on: timers are the first to be called. */
+  thaw() {
+    const held = this.held;
+    this.held = undefined;
+    for (const run of [...(held?.timers ?? []), ...(held?.reports ?? [])]) run();
+  }
+
   now = () => this.world.now;
   wallNow = () => 1_700_000_000_000 + this.world.now;
-  after = (milliseconds: number, due: () => void) =>
-    this.world.after(milliseconds + this.world.lateness, () => this.isOpen && due());
+  after(milliseconds: number, due: () => void): () => void {
+    let isOn = true;
+    const run = () => void (isOn && this.isOpen && due());
+    const stop = this.world.after(milliseconds + this.world.lateness, () => (this.held ? this.held.timers.push(run) : run()));
+    return () => {
+      isOn = false;
+      stop();
+    };
+  }
+
   random = (bytes: number) => new Uint8Array(bytes).map((_, n) => (n === bytes - 1 ? ++drawn % 256 : n === bytes - 2 ? drawn >> 8 : 1));
   onWritten = (written: (key: string) => void) => void this.written.push(written);
   onWake = () => {};
 
   dial(address: string, events: SocketEvents): Socket {
-    const socket = this.world.replicas.find((it) => it.address === address)?.accept(events) ?? refuse(this.world, events);
+    let isOn = true;
+    const report = (run: () => void) => {
+      if (this.held) this.held.reports.push(() => isOn && run());
+      else run();
+    };
+    const reported: SocketEvents = {
+      opened: () => report(() => events.opened()),
+      said: (text) => report(() => events.said(text)),
+      ended: () => report(() => events.ended()),
+    };
+    const replica = this.world.replicas.find((it) => it.address === address);
+    const inner = replica?.accept(reported) ?? refuse(this.world, reported);
+    const close = () => {
+      isOn = false;
+      inner.close();
+    };
+    const socket = { send: inner.send, close };
     this.sockets.add(socket);
     return socket;
   }
