@@ -114,5 +114,6 @@ describe("sessions", () => {
     await w.run(200);
     await out;
     expect(chat.snapshot()).toMatchObject({ phase: "out", remembered: [] });
+    expect(w.get("b").asked.filter((it) => it.op === "login")).toEqual([]);
   });
 });
