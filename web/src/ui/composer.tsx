@@ -9,12 +9,14 @@ interface Props {
   readonly name: string;
   /** What was typed earlier. */
   readonly draft: string;
+  /** Something was sent: who writes wants to see what was written. */
+  readonly onSent: () => void;
   /** The messages are to be scrolled by so many pages. */
   readonly onPages: (pages: number) => void;
 }
 
 /** Where one writes: Enter sends, Shift-Enter begins a new line. */
-export function Composer({ chat, account, name, draft, onPages }: Props) {
+export function Composer({ chat, account, name, draft, onSent, onPages }: Props) {
   const [text, setText] = useState(draft);
   const box = useRef<HTMLTextAreaElement>(null);
   const fault = textFault(text);
@@ -33,6 +35,7 @@ export function Composer({ chat, account, name, draft, onPages }: Props) {
     if (fault !== undefined || text.trim() === "") return;
     chat.send(account, text);
     type("");
+    onSent();
     box.current!.focus({ preventScroll: true });
   };
   const keyPressed = (event: KeyboardEvent) => {

@@ -21,6 +21,8 @@ interface Props {
   readonly chat: Chat;
   readonly conversation: Conversation;
   readonly today: number;
+  /** Where the list is put, for others to scroll it. (Preact hands a component's `ref` to the component itself.) */
+  readonly handle: { current: MessageList | null };
 }
 
 /**
@@ -49,6 +51,7 @@ export class MessageList extends Component<Props> {
   #mayLoad = true;
 
   override componentDidMount(): void {
+    this.props.handle.current = this;
     const box = this.#box.current!;
     this.#width = box.clientWidth;
     this.#height = box.clientHeight;
@@ -63,6 +66,7 @@ export class MessageList extends Component<Props> {
   }
 
   override componentWillUnmount(): void {
+    this.props.handle.current = null;
     this.#watcher.disconnect();
     cancelAnimationFrame(this.#frame);
     clearTimeout(this.#again);
@@ -71,6 +75,13 @@ export class MessageList extends Component<Props> {
   /** Scrolls by so many times what is seen. For the composer, which has the focus. */
   turnPages(pages: number): void {
     this.#scrollTo(this.#box.current!.scrollTop + pages * this.#height * 0.9);
+  }
+
+  /** Goes to the latest message, and stays there. */
+  goToEnd(): void {
+    this.#atEnd = true;
+    this.#news = 0;
+    this.#draw();
   }
 
   override render({ chat, conversation, today }: Props) {
@@ -125,12 +136,6 @@ export class MessageList extends Component<Props> {
   /** Takes in other messages than before. */
   #take(messages: readonly Message[]): void {
     if (messages === this.#messages) return;
-    const last = messages.at(-1);
-    const lastBefore = this.#messages.at(-1);
-    // Who writes wants to see what was written.
-    if (last?.mine && (lastBefore === undefined || keyOf(last) !== keyOf(lastBefore)) && last.progress?.is === "sending") {
-      this.#atEnd = true;
-    }
     this.#news = this.#atEnd ? 0 : this.#news + this.#countNew(messages);
     this.#messages = messages;
     this.#geometry.set(messages.map(keyOf), (index) => estimateHeight(messages[index - 1], messages[index]!, this.#width));
@@ -141,9 +146,10 @@ export class MessageList extends Component<Props> {
     let count = 0;
     for (let index = messages.length - 1; index >= 0; index--) {
       const message = messages[index]!;
-      if (message.mine) continue;
-      if (this.#geometry.indexOf(keyOf(message)) !== undefined) break;
-      count++;
+      const known = this.#geometry.indexOf(keyOf(message)) !== undefined;
+      // What is not sent yet stays behind all that comes.
+      if (known && !isUnsent(message)) break;
+      if (!message.mine) count++;
     }
     return count;
   }
@@ -253,15 +259,17 @@ export class MessageList extends Component<Props> {
   }
 
   readonly #toEnd = (): void => {
-    this.#atEnd = true;
-    this.#news = 0;
-    this.#draw();
+    this.goToEnd();
     this.#box.current!.focus({ preventScroll: true });
   };
 
   #draw(): void {
     this.setState({});
   }
+}
+
+function isUnsent({ progress }: Message): boolean {
+  return progress?.is === "sending" || progress?.is === "refused";
 }
 
 function lead(conversation: Conversation): string {

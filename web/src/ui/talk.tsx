@@ -38,12 +38,13 @@ export function Talk({ chat, conversation, today }: Props) {
           <Presence online={conversation.online} words />
         </div>
       </header>
-      <MessageList ref={list} chat={chat} conversation={conversation} today={today} />
+      <MessageList handle={list} chat={chat} conversation={conversation} today={today} />
       <Composer
         chat={chat}
         account={account}
         name={name}
         draft={conversation.draft}
+        onSent={() => list.current?.goToEnd()}
         onPages={(pages) => list.current?.turnPages(pages)}
       />
     </section>
