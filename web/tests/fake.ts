@@ -26,7 +26,7 @@ export interface FakeOptions {
 const MINUTE_MS = 60_000;
 const ME: Person = { account: "a0", name: "alice" };
 const EVERYBODY = ["alice", "bob", "bobby.tables", "carol", "dave_1", "eve-the-very-long-name-of-32-sign"];
-const WORDS = "we moved the standby to the other rack and nobody noticed which is how it should be when a server dies".split(" ");
+const WORDS = "we moved the standby to another rack and nobody noticed which is how it is when a server dies".split(" ");
 
 export class FakeChat implements Chat {
   #snapshot: Snapshot;

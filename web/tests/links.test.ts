@@ -6,9 +6,8 @@ const linked = (text: string) => splitLinks(text).flatMap((part) => (part.href =
 describe("links", () => {
   it("are http and https only", () => {
     expect(linked("see http://a.example/x and HTTPS://b.example")).toEqual(["http://a.example/x", "HTTPS://b.example"]);
-    for (const text of ["javascript:alert(1)", "data:text/html,x", "ftp://a.example", "www.a.example", "xhttp://a", "http://"]) {
-      expect(linked(text), text).toEqual([]);
-    }
+    const others = ["javascript:alert(1)", "data:text/html,x", "ftp://a.example", "www.a.example", "xhttp://a", "http://"];
+    for (const text of others) expect(linked(text), text).toEqual([]);
   });
 
   it("end before the punctuation of the sentence", () => {
@@ -25,7 +24,8 @@ describe("links", () => {
   });
 
   it("lose nothing of the text", () => {
-    for (const text of ["", "plain", "https://a.example", "a https://b.example. c\nhttps://d.example", "http://[", "https://:::"]) {
+    const texts = ["", "plain", "https://a.example", "a https://b.example. c\nhttps://d.example", "http://[", "https://:::"];
+    for (const text of texts) {
       expect(splitLinks(text).map((part) => part.text).join(""), text).toBe(text);
     }
   });

@@ -20,6 +20,7 @@ export function Composer({ chat, account, name, draft, onSent, onPages }: Props)
   const [text, setText] = useState(draft);
   const box = useRef<HTMLTextAreaElement>(null);
   const fault = textFault(text);
+  const sendable = fault === undefined && text.trim() !== "";
 
   useLayoutEffect(() => fitHeight(box.current!), [text]);
   useLayoutEffect(() => {
@@ -32,7 +33,7 @@ export function Composer({ chat, account, name, draft, onSent, onPages }: Props)
     chat.draft(account, typed);
   };
   const send = () => {
-    if (fault !== undefined || text.trim() === "") return;
+    if (!sendable) return;
     chat.send(account, text);
     type("");
     onSent();
@@ -77,7 +78,7 @@ export function Composer({ chat, account, name, draft, onSent, onPages }: Props)
           onInput={(event) => type(event.currentTarget.value)}
           onKeyDown={keyPressed}
         />
-        <button type="submit" class="send" aria-label="Send" title="Send (Enter)" aria-disabled={fault !== undefined || text.trim() === ""}>
+        <button type="submit" class="send" aria-label="Send" title="Send (Enter)" aria-disabled={!sendable}>
           <SendIcon />
         </button>
       </div>

@@ -109,7 +109,13 @@ function Remembered({ chat, snapshot, busy, onGoOn }: RememberedProps) {
               Go on as <bdi>{name}</bdi>
             </span>
           </button>
-          <button type="button" class="plain" aria-label={`Forget ${name}`} title={`Forget ${name}`} onClick={() => chat.forget(account)}>
+          <button
+            type="button"
+            class="plain"
+            aria-label={`Forget ${name}`}
+            title={`Forget ${name}`}
+            onClick={() => chat.forget(account)}
+          >
             <CloseIcon />
           </button>
         </li>

@@ -81,10 +81,13 @@ export class MessageList extends Component<Props> {
   goToEnd(): void {
     this.#atEnd = true;
     this.#news = 0;
+    this.#keepPlace();
     this.#draw();
   }
 
   override render({ chat, conversation, today }: Props) {
+    // Scrolled, and not told of it yet: what has come must not take that back.
+    if (this.#box.current && Math.abs(this.#box.current.scrollTop - this.#top) > 1) this.#lookWhere();
     this.#take(conversation.messages);
     this.#range = this.#geometry.range(this.#wantedTop(), this.#height, MARGIN_PX, MAX_ROWS);
     const { from, to } = this.#range;
@@ -200,6 +203,14 @@ export class MessageList extends Component<Props> {
   }
 
   readonly #scrolled = (): void => {
+    const wasAtEnd = this.#atEnd;
+    this.#lookWhere();
+    if (wasAtEnd !== this.#atEnd || this.#lacksRows()) this.#draw();
+    else this.#loadOlder();
+  };
+
+  /** Where one is now: at the end, or at some message. */
+  #lookWhere(): void {
     const box = this.#box.current!;
     this.#top = box.scrollTop;
     const atEnd = box.scrollHeight - box.clientHeight - this.#top <= AT_END_PX;
@@ -208,11 +219,8 @@ export class MessageList extends Component<Props> {
     const below = this.#geometry.top(index + 1) - this.#top;
     this.#anchor = key === undefined ? undefined : { key, below, atStart: this.#top <= 0 };
     if (atEnd) this.#news = 0;
-    const turned = atEnd !== this.#atEnd;
     this.#atEnd = atEnd;
-    if (turned || this.#lacksRows()) this.#draw();
-    else this.#loadOlder();
-  };
+  }
 
   #lacksRows(): boolean {
     const needed = this.#geometry.range(this.#top, this.#height, MARGIN_PX / 2, MAX_ROWS);

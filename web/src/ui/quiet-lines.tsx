@@ -4,6 +4,8 @@ import { CloseIcon } from "./icons";
 
 /** The chat goes on at another server in less: then nothing is said. */
 const WORTH_A_WORD_MS = 1_500;
+const ALONE_OUTSIDE = "No server answers; this page goes on trying.";
+const ALONE_INSIDE = "No server answers; what you write is kept and goes out by itself.";
 
 interface Props {
   readonly chat: Chat;
@@ -18,9 +20,7 @@ export function QuietLines({ chat, snapshot, problem, onDismiss }: Props) {
   const stale = useLasting(snapshot.stale, WORTH_A_WORD_MS);
   return (
     <div class="quiet-lines" role="status">
-      {alone && (
-        <p>No server answers; {snapshot.phase === "out" ? "this page goes on trying." : "what you write is kept and goes out by itself."}</p>
-      )}
+      {alone && <p>{snapshot.phase === "out" ? ALONE_OUTSIDE : ALONE_INSIDE}</p>}
       {!alone && stale && <p>This server has not met another one since its start: messages may be missing until it does.</p>}
       {snapshot.notice !== undefined && <Dismissible words={snapshot.notice} onDismiss={() => chat.dismissNotice()} />}
       {problem !== undefined && <Dismissible words={problem} onDismiss={onDismiss} />}
