@@ -162,7 +162,11 @@ export class Account {
     const thread = this.threads.get(account);
     if (!thread || thread.loading || !thread.more) return;
     const before = thread.oldestPos;
-    if (before === undefined || thread.asking) return this.loadNewest(thread);
+    if (before === undefined) return this.loadNewest(thread);
+    if (thread.asking) {
+      thread.askOlder = true;
+      return;
+    }
     await this.page(thread, before, (answer, page) => {
       thread.mergeOlder(page, answer.ok.more === true, ++this.threads.serial, answer.term);
     });
@@ -178,10 +182,14 @@ export class Account {
       const asked = this.threads.serial;
       await this.page(thread, undefined, (answer) => this.takeNewest(thread, answer, asked));
     } while (thread.askAgain && !this.isClosed);
+    if (thread.askOlder && !this.isClosed) await this.loadOlder(thread.account);
   }
 
   private async page(thread: Thread, before: string | undefined, take: (answer: Answer, page: WireMessage[]) => void) {
-    thread.asking = thread.loading = thread.changed = true;
+    thread.asking = thread.changed = true;
+    if (before !== undefined) thread.askOlder = false;
+    // That the newest page is looked through again is nothing to be seen.
+    thread.loading = before !== undefined || thread.oldestPos === undefined;
     this.driver.touched();
     try {
       const answer = await this.driver.ask({ op: "history", with: thread.name, limit: PAGE, ...(before && { before }) });

@@ -62,4 +62,18 @@ describe("history", () => {
     expect(conversation(chat).messages).toHaveLength(10_001);
     expect(performance.now() - started).toBeLessThan(10_000);
   });
+
+  it("that the newest page is asked for again is not seen, and an older one that is wanted meanwhile comes after it", async () => {
+    const w = await world();
+    await fill(w, 1, 120);
+    const chat = await alice(w);
+    w.get("b").script = (request) => (request.op === "history" && request.before === undefined ? null : undefined);
+    w.get("a").crash();
+    await w.run(50);
+    expect(conversation(chat)).toMatchObject({ loading: false });
+    void chat.loadOlder("#bob");
+    w.get("b").crash();
+    await w.run(100);
+    expect(texts(chat)).toEqual(count(21, 120));
+  });
 });

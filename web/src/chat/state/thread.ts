@@ -35,9 +35,10 @@ export class Thread {
   loading = false;
   /** The newest page came under this leader. */
   freshIn = 0;
-  /** A page is asked for, and the newest is wanted after it. */
+  /** A page is asked for; after it, the newest is wanted, or an older one. */
   asking = false;
   askAgain = false;
+  askOlder = false;
   /** Somebody has looked: more of it is held. */
   wasSeen = false;
   /** Of the other one's, which are not read. */
