@@ -65,12 +65,16 @@ fn conversations_are_newest_first_and_say_who_is_online() {
         Ok(Answer::History { with, more: true, .. }) => assert_eq!((&*with.name, with.online), ("bob", true)),
         other => panic!("{other:?}"),
     }
-    // One who is gone is no conversation any more.
-    let dan = world.connect(1);
+    // One who is gone is no conversation any more, also if he goes while the views are asked.
+    let dan = world.connect(0);
     world.login(dan, "dan").expect("logged in");
-    let key = world.key();
-    world.call(dan, Request::Delete { key }).expect("deleted");
+    let (tag, key) = (world.ask(ann, Request::Conversations { limit: 9 }), world.key());
+    world.ask(dan, Request::Delete { key });
     world.run(50);
+    match world.answer(ann, tag) {
+        Some(Ok(Answer::Conversations { conversations, .. })) => assert_eq!(conversations.len(), 2),
+        other => panic!("{other:?}"),
+    }
     assert_eq!(conversations(&mut world, ann, 9).0, [all[0].clone(), all[2].clone()]);
     let stranger = world.connect(0);
     assert_eq!(world.call(stranger, Request::Conversations { limit: 9 }), Err(Refusal::NotLoggedIn));
