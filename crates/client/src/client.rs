@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use lastword_protocol::answer::{
-    Created, Done, HistoryPage, Listening, LoggedIn, Names, PendingPage, Sent, Status, Stored,
+    ConversationsPage, Created, Done, HistoryPage, Listening, LoggedIn, Names, PendingPage, Sent, Status, Stored,
 };
 use lastword_protocol::request::Receiver;
 use lastword_protocol::{Op, Uuid};
@@ -203,6 +203,16 @@ impl Client {
     pub async fn history(&self, with: &str, limit: Option<u32>, before: Option<&str>) -> Result<HistoryPage, Error> {
         let op = Op::History { with: with.into(), limit, before: before.map(Into::into) };
         self.start(op, done!(History)).await?.await
+    }
+
+    /// The conversations with the newest last messages, at most `limit` (100; at most 200). From then on
+    /// [`Event::Presence`](crate::Event::Presence) tells when one of these people comes or goes, until this client moves
+    /// to another replica ([`Event::Moved`](crate::Event::Moved)): then ask again.
+    ///
+    /// # Errors
+    /// [`Error`]; of the server's: `not_logged_in`.
+    pub async fn conversations(&self, limit: Option<u32>) -> Result<ConversationsPage, Error> {
+        self.start(Op::Conversations { limit }, done!(Conversations)).await?.await
     }
 
     /// Returns once a replica has answered, after everything that was asked before was sent.

@@ -8,7 +8,9 @@ use lastword_facts::views::{Applied, Found, MessageRecord, Query};
 use lastword_marks::{Bug, planted};
 
 use crate::Core;
-use crate::io::{Answer, CloseReason, ConnectionId, Copies, Event, JobId, MessageView, Output, Refusal, Tag};
+use crate::io::{
+    Answer, CloseReason, ConnectionId, Conversation, Copies, Event, JobId, MessageView, Output, Person, Refusal, Tag,
+};
 use crate::jobs::Job;
 use crate::keys::Known;
 use crate::release::{Effect, Recheck, Reply, SentDraft};
@@ -219,9 +221,12 @@ impl Core {
                 let messages = self.views_of(messages);
                 self.answer(connection, tag, Ok(Answer::Pending { messages, more }));
             }
-            (Job::History { connection, tag }, Found::Messages { messages, more }) => {
-                let messages = self.views_of(messages);
-                self.answer(connection, tag, Ok(Answer::History { messages, more }));
+            (Job::History { connection, tag, with }, Found::Messages { messages, more }) => {
+                let (with, messages) = (self.person(with), self.views_of(messages));
+                self.answer(connection, tag, Ok(Answer::History { with, messages, more }));
+            }
+            (Job::Conversations { connection, tag, account }, Found::Messages { messages, more }) => {
+                self.on_conversations(connection, tag, account, messages, more);
             }
             (Job::KnownMessage { connection, tag, to, text, key }, Found::Known(known)) => {
                 let known = known.as_ref().map(Known::of_record);
@@ -248,6 +253,36 @@ impl Core {
         let own = message.order.stamp;
         let seen = if planted(Bug::SeenGoesBack) { own } else { self.ledger.stamp().max(own) };
         MessageView { message, from, to, seen }
+    }
+
+    /// Answers with the conversations of an account, by the last message of each. From now on its connection is told
+    /// when one of these people comes or goes.
+    fn on_conversations(
+        &mut self,
+        connection: ConnectionId,
+        tag: Tag,
+        account: AccountId,
+        messages: Vec<MessageRecord>,
+        more: bool,
+    ) {
+        let conversation = |last: MessageRecord| {
+            let other = if last.author == account { last.to } else { last.author };
+            // Deleted since the views were asked, or not known here yet.
+            self.directory.living(other)?;
+            Some(Conversation { with: self.person(other), last: self.view_of(last) })
+        };
+        let conversations: Vec<Conversation> = messages.into_iter().filter_map(conversation).collect();
+        // It may have logged out since it asked.
+        if self.connections.login(connection).is_some_and(|login| login.account == account) {
+            let people = conversations.iter().map(|conversation| (conversation.with.account, conversation.with.online));
+            self.connections.watching.watch(connection, people);
+        }
+        self.answer(connection, tag, Ok(Answer::Conversations { conversations, more }));
+    }
+
+    /// Somebody as he is called now, and whether he would get a message at once.
+    pub(crate) fn person(&self, account: AccountId) -> Person {
+        Person { account, name: self.directory.called(account), online: self.is_online(account) }
     }
 
     fn views_of(&self, messages: Vec<MessageRecord>) -> Vec<MessageView> {

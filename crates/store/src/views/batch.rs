@@ -16,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::entries::{self, HISTORY, INBOX, KEYS, OUTBOX, Waiting};
 use super::leaves::Edit;
 use super::messages::{self, Messages};
+use super::partners::KnownPairs;
 use crate::error::StoreError;
 use crate::read::LogReader;
 use crate::sql::{Id, Whole, small};
@@ -56,12 +57,14 @@ impl<'changes> Batch<'changes> {
         batch
     }
 
-    /// Writes all of it. `deleted`: the accounts that are, of all. Says how many more messages wait now.
+    /// Writes all of it. `deleted`: the accounts that are, of all; `pairs`: who is known to have written with whom.
+    /// Says how many more messages wait now.
     pub fn write(
         self,
         connection: &Connection,
         log: &LogReader,
         deleted: &mut HashSet<AccountId>,
+        pairs: &mut KnownPairs,
     ) -> Result<i64, StoreError> {
         for position in &self.unreadable {
             let mut put = connection.prepare_cached("INSERT INTO unreadable VALUES (?1, ?2)")?;
@@ -75,7 +78,7 @@ impl<'changes> Batch<'changes> {
                 deleted.insert(record.id);
             }
         }
-        let mut writing = Writing { connection, log, deleted, delivered: HashMap::new(), more: 0 };
+        let mut writing = Writing { connection, log, deleted, pairs, delivered: HashMap::new(), more: 0 };
         let raised = writing.raise(self.delivered)?;
         let again = writing.put_messages(self.messages)?;
         for raise in raised {
@@ -103,6 +106,7 @@ struct Writing<'views> {
     connection: &'views Connection,
     log: &'views LogReader,
     deleted: &'views HashSet<AccountId>,
+    pairs: &'views mut KnownPairs,
     /// What is delivered, as far as it was asked for.
     delivered: HashMap<(AccountId, Incarnation), Seq>,
     /// So many more messages wait than before.
@@ -178,6 +182,7 @@ impl Writing<'_> {
             let Body::Message(message) = &fact.body else { continue };
             let conversation = entries::conversation(fact.author, message.to);
             history.push((entries::history(conversation, fact.order(), place), Edit::Add));
+            self.pairs.put(self.connection, fact.author, message.to, place)?;
             if self.waits(fact, message)? {
                 let (position, order) = (fact.position, fact.order());
                 waiting.push(Waiting { receiver: message.to, place, position, author: fact.author, order });
@@ -276,13 +281,14 @@ impl Writing<'_> {
     }
 
     /// From now on the message is shown as this fact of it says.
-    fn show_as(&self, known: &MessageRecord, fact: &Fact, message: &Message) -> Result<MessageRecord, StoreError> {
+    fn show_as(&mut self, known: &MessageRecord, fact: &Fact, message: &Message) -> Result<MessageRecord, StoreError> {
         let shown = MessageRecord { to: message.to, order: fact.order(), ..known.clone() };
         messages::show_as(self.connection, known.index, fact)?;
         let entry = |record: &MessageRecord| {
             entries::history(entries::conversation(record.author, record.to), record.order, record.index)
         };
         HISTORY.edit(self.connection, vec![(entry(known), Edit::Remove), (entry(&shown), Edit::Add)])?;
+        self.pairs.put(self.connection, shown.author, shown.to, shown.index)?;
         let sql = "UPDATE copies SET receiver = ?2 WHERE place = ?1";
         self.connection.prepare_cached(sql)?.execute(params![small(known.index.0), Id::from(shown.to)])?;
         Ok(shown)

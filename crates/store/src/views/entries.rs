@@ -78,6 +78,11 @@ pub(super) fn history(conversation: [u8; 32], order: Order, place: LogIndex) -> 
     join(&[&history_before(conversation, order), &place.0.to_be_bytes()])
 }
 
+/// The order of a message in an entry of [`HISTORY`]: bytes that sort as it does.
+pub(super) fn order_bytes(entry: &[u8; HISTORY_ENTRY]) -> &[u8] {
+    &entry[32..48]
+}
+
 /// A message that waits.
 #[derive(Clone, Copy)]
 pub(super) struct Waiting {

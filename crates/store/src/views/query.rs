@@ -6,6 +6,7 @@ use lastword_facts::views::{Found, MessageRecord, Query};
 use super::Views;
 use super::entries::{self, HISTORY, INBOX, KEYS, OUTBOX};
 use super::messages::Messages;
+use super::partners::{self, Partners};
 use crate::error::StoreError;
 
 impl Views {
@@ -41,6 +42,7 @@ impl Views {
                 self.found(&page)
             }
             Query::History { one, other, before, limit } => self.history(one, other, before, limit),
+            Query::Conversations { account, limit } => self.conversations(account, limit),
             Query::Known { author, key } => Ok(Found::Known(self.known(author, key)?)),
             Query::Facts { .. } => Ok(Found::Facts { facts: Vec::new(), damaged: None }),
         }
@@ -72,6 +74,20 @@ impl Views {
         HISTORY.down(&self.connection, &before, |entry| {
             page.take(entry.starts_with(&conversation), entries::place_of(entry))
         })?;
+        self.found(&page)
+    }
+
+    fn conversations(&self, account: AccountId, limit: u32) -> Result<Found, StoreError> {
+        let Partners { mut accounts, more } = partners::newest(&self.connection, account)?;
+        accounts.retain(|other| !self.deleted.contains(other));
+        let mut pairs: Vec<_> = accounts.into_iter().map(|other| entries::conversation(account, other)).collect();
+        pairs.sort_unstable();
+        // With one whose only message turned out to be for somebody else there is none.
+        let mut last: Vec<_> = HISTORY.find(&self.connection, pairs.into_iter())?.into_iter().flatten().collect();
+        last.sort_unstable_by(|one, other| entries::order_bytes(other).cmp(entries::order_bytes(one)));
+        let mut page = Page::new(limit);
+        last.iter().all(|entry| page.take(true, entries::place_of(entry)));
+        page.more |= more;
         self.found(&page)
     }
 

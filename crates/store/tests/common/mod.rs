@@ -113,6 +113,11 @@ impl Feed {
         let query = lastword_facts::views::Query::History { one, other, before: None, limit: 10_000 };
         messages(self.views.query(&query).unwrap()).0
     }
+
+    /// The last messages of an account's conversations, and whether there are more.
+    pub fn conversations(&mut self, account: AccountId, limit: u32) -> (Vec<MessageRecord>, bool) {
+        messages(self.views.query(&lastword_facts::views::Query::Conversations { account, limit }).unwrap())
+    }
 }
 
 pub fn messages(found: Found) -> (Vec<MessageRecord>, bool) {

@@ -1,0 +1,2 @@
+// Built from web/ by Vite.
+export {};

@@ -1,0 +1,2 @@
+// Built from web/ by Vite: the service worker.
+self.addEventListener("fetch", () => {});
