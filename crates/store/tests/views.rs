@@ -265,6 +265,25 @@ fn a_conversation_without_messages_is_none() {
     assert_eq!((feed.conversations(BOB, 9).0.len(), feed.conversations(ALICE, 9).0.len()), (1, 2));
 }
 
+/// The same with a start in between, after which nobody knows that there were messages before.
+#[test]
+fn a_conversation_that_begins_again_is_one() {
+    let (_parent, dir) = data();
+    let mut feed = Feed::new(&dir);
+    let late = Draft { to: BOB, stamp: 50, ..Draft::new(5) };
+    feed.message(&late.fact(at(1, 1)));
+    feed.message(&Draft { to: CAROL, stamp: 5, ..late }.fact(at(2, 1)));
+    feed.views.commit().unwrap();
+    drop(feed);
+    let mut feed = Feed::open(&dir, LogIndex(2));
+    feed.message(&Draft::new(60).fact(at(1, 2)));
+    feed.views.commit().unwrap();
+    let file = rusqlite::Connection::open(dir.path().join("views.db")).unwrap();
+    let bytes: i64 = file.query_row("SELECT sum(length(entries)) FROM partners", [], |row| row.get(0)).unwrap();
+    assert_eq!(bytes, 6 * 40, "it stands there twice");
+    assert_eq!((feed.conversations(BOB, 9).0.len(), feed.conversations(ALICE, 9).0.len()), (1, 2));
+}
+
 /// Of more partners than are looked at those count with whom it began last.
 #[test]
 fn so_many_partners_are_looked_at() {

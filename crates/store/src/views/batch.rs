@@ -178,16 +178,18 @@ impl Writing<'_> {
 
     fn put_news(&mut self, news: &[(LogIndex, &Arc<Fact>)]) -> Result<(), StoreError> {
         let (mut history, mut waiting) = (Vec::with_capacity(news.len()), Vec::new());
+        let mut pairs = Vec::with_capacity(news.len());
         for &(place, fact) in news {
             let Body::Message(message) = &fact.body else { continue };
             let conversation = entries::conversation(fact.author, message.to);
             history.push((entries::history(conversation, fact.order(), place), Edit::Add));
-            self.pairs.put(self.connection, fact.author, message.to, place)?;
+            pairs.push((conversation, place));
             if self.waits(fact, message)? {
                 let (position, order) = (fact.position, fact.order());
                 waiting.push(Waiting { receiver: message.to, place, position, author: fact.author, order });
             }
         }
+        self.pairs.put(self.connection, pairs)?;
         HISTORY.edit(self.connection, history)?;
         self.edit_waiting(&waiting, Edit::Add)
     }
@@ -284,11 +286,12 @@ impl Writing<'_> {
     fn show_as(&mut self, known: &MessageRecord, fact: &Fact, message: &Message) -> Result<MessageRecord, StoreError> {
         let shown = MessageRecord { to: message.to, order: fact.order(), ..known.clone() };
         messages::show_as(self.connection, known.index, fact)?;
+        let conversation = entries::conversation(shown.author, shown.to);
+        self.pairs.put(self.connection, vec![(conversation, shown.index)])?;
         let entry = |record: &MessageRecord| {
             entries::history(entries::conversation(record.author, record.to), record.order, record.index)
         };
         HISTORY.edit(self.connection, vec![(entry(known), Edit::Remove), (entry(&shown), Edit::Add)])?;
-        self.pairs.put(self.connection, shown.author, shown.to, shown.index)?;
         let sql = "UPDATE copies SET receiver = ?2 WHERE place = ?1";
         self.connection.prepare_cached(sql)?.execute(params![small(known.index.0), Id::from(shown.to)])?;
         Ok(shown)

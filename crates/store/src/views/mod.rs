@@ -52,10 +52,7 @@ const SCHEMA: &str = "
     CREATE TABLE history (first BLOB PRIMARY KEY, entries BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE inbox (first BLOB PRIMARY KEY, entries BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE outbox (first BLOB PRIMARY KEY, entries BLOB NOT NULL) WITHOUT ROWID;
-    CREATE TABLE partners (
-        account BLOB NOT NULL, other BLOB NOT NULL, since INTEGER NOT NULL,
-        PRIMARY KEY (account, other)) WITHOUT ROWID;
-    CREATE INDEX partners_since ON partners (account, since);
+    CREATE TABLE partners (first BLOB PRIMARY KEY, entries BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE copies (
         receiver BLOB NOT NULL, incarnation INTEGER NOT NULL, seq INTEGER NOT NULL, place INTEGER NOT NULL,
         PRIMARY KEY (receiver, incarnation, seq)) WITHOUT ROWID;

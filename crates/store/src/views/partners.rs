@@ -4,11 +4,11 @@
 use std::collections::HashSet;
 
 use lastword_facts::ids::{AccountId, LogIndex};
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
-use super::entries;
+use super::entries::{self, CONVERSATION, HISTORY, PARTNERS};
+use super::leaves::Edit;
 use crate::error::StoreError;
-use crate::sql::{Id, small};
 
 /// So many partners of an account are looked at, the newest.
 const LOOKED_AT: usize = 1000;
@@ -18,26 +18,31 @@ const PAIRS: usize = 50_000;
 /// Pairs that are in the file, or in the open transaction: of a message between such a pair nothing is written here, and
 /// nothing is looked up.
 #[derive(Default)]
-pub(super) struct KnownPairs(HashSet<[u8; 32]>);
+pub(super) struct KnownPairs(HashSet<[u8; CONVERSATION]>);
 
 impl KnownPairs {
-    /// These two have written with each other, as the message of this place says.
+    /// These pairs have messages at these places, which are *about* to be put into the histories: what has none there
+    /// is new.
+    ///
+    /// A pair may be new twice, if its only message turned out to be for somebody else meanwhile. So it may stand here
+    /// with two places, and whoever reads takes the later one.
     pub fn put(
         &mut self,
         connection: &Connection,
-        one: AccountId,
-        other: AccountId,
-        place: LogIndex,
+        mut pairs: Vec<([u8; CONVERSATION], LogIndex)>,
     ) -> Result<(), StoreError> {
-        if self.0.len() >= PAIRS {
-            self.0.clear();
-        }
-        if self.0.insert(entries::conversation(one, other)) {
-            let mut put = connection.prepare_cached("INSERT OR IGNORE INTO partners VALUES (?1, ?2, ?3)")?;
-            for (account, other) in [(one, other), (other, one)] {
-                put.execute(params![Id::from(account), Id::from(other), small(place.0)])?;
+        pairs.retain(|(pair, _)| {
+            if self.0.len() >= PAIRS {
+                self.0.clear();
             }
-        }
+            self.0.insert(*pair)
+        });
+        pairs.sort_unstable();
+        pairs.dedup_by_key(|(pair, _)| *pair);
+        let last = HISTORY.find(connection, pairs.iter().map(|(pair, _)| *pair))?;
+        let new = pairs.iter().zip(last).filter(|(_, last)| last.is_none());
+        let edits = new.flat_map(|((pair, place), _)| entries::partners(*pair, *place)).map(|entry| (entry, Edit::Add));
+        PARTNERS.edit(connection, edits.collect())?;
         Ok(())
     }
 
@@ -49,8 +54,8 @@ impl KnownPairs {
 
 /// With whom an account has written.
 pub(super) struct Partners {
-    /// The newest first, at most [`LOOKED_AT`].
-    pub accounts: Vec<AccountId>,
+    /// At most [`LOOKED_AT`], the newest.
+    pub accounts: HashSet<AccountId>,
     /// There are more.
     pub more: bool,
 }
@@ -60,14 +65,12 @@ pub(super) struct Partners {
 /// # Errors
 /// They can't be read.
 pub(super) fn newest(connection: &Connection, account: AccountId) -> Result<Partners, StoreError> {
-    let sql = "SELECT other FROM partners WHERE account = ?1 ORDER BY since DESC LIMIT ?2";
-    let mut newest = connection.prepare_cached(sql)?;
-    let mut rows = newest.query(params![Id::from(account), small(LOOKED_AT as u64 + 1)])?;
-    let mut accounts = Vec::new();
-    while let Some(row) = rows.next()? {
-        accounts.push(AccountId(row.get::<_, Id>(0)?.0));
-    }
-    let more = accounts.len() > LOOKED_AT;
-    accounts.truncate(LOOKED_AT);
+    let (mut accounts, mut more) = (HashSet::new(), false);
+    PARTNERS.down(connection, &entries::partners_end(account), |entry| {
+        let other = entries::partner(account, entry);
+        more = accounts.len() >= LOOKED_AT && other.is_some_and(|other| !accounts.contains(&other));
+        accounts.extend(other.filter(|_| !more));
+        other.is_some() && !more
+    })?;
     Ok(Partners { accounts, more })
 }

@@ -78,9 +78,9 @@ impl Views {
     }
 
     fn conversations(&self, account: AccountId, limit: u32) -> Result<Found, StoreError> {
-        let Partners { mut accounts, more } = partners::newest(&self.connection, account)?;
-        accounts.retain(|other| !self.deleted.contains(other));
-        let mut pairs: Vec<_> = accounts.into_iter().map(|other| entries::conversation(account, other)).collect();
+        let Partners { accounts, more } = partners::newest(&self.connection, account)?;
+        let living = accounts.difference(&self.deleted);
+        let mut pairs: Vec<_> = living.map(|&other| entries::conversation(account, other)).collect();
         pairs.sort_unstable();
         // With one whose only message turned out to be for somebody else there is none.
         let mut last: Vec<_> = HISTORY.find(&self.connection, pairs.into_iter())?.into_iter().flatten().collect();
