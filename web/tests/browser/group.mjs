@@ -50,7 +50,7 @@ export class Group {
   start(replica) {
     const { host, port } = this.members[replica];
     const data = join(this.#dir, NAMES[replica]);
-    const options = ["server", host, `${port}`, "--group", this.addresses.join(), "--data", data, "--hash-memory", "1"];
+    const options = ["server", host, `${port}`, "--group", this.addresses.join(), "--data", data, "--hash-memory", "8"];
     const child = spawn(LASTWORD, [...options, ...this.options], {
       stdio: ["ignore", "ignore", "inherit"],
       env: { ...process.env, LASTWORD_LOG: "error" },
