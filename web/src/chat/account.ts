@@ -7,9 +7,10 @@ import { newKey } from "./keys";
 import { Notes, UNREAD_MOST } from "./kept/notes";
 import { Outbox, UNSENT_MOST, type Unsent } from "./kept/outbox";
 import type { Store } from "./kept/store";
+import { Listing } from "./listing";
 import type { SessionSeed } from "./machine/io";
 import { type Arrival, type Message, Refused } from "./model";
-import { type Fields, fields, list, number, readMessage, readMessages, type Refusal, string, type WireMessage } from "./protocol";
+import { type Fields, number, readMessage, readMessages, type Refusal, string, type WireMessage } from "./protocol";
 import type { Thread } from "./state/thread";
 import { Threads } from "./state/threads";
 
@@ -17,8 +18,6 @@ import { Threads } from "./state/threads";
 const TOLD_BEFORE = -1;
 /** Messages in a page of history. */
 const PAGE = 50;
-/** Conversations that are asked for; those with older messages show when somebody writes, or is looked for. */
-const CONVERSATIONS = 200;
 
 export class Account {
   readonly threads: Threads;
@@ -29,6 +28,7 @@ export class Account {
   name: string;
   private readonly account: string;
   private readonly delivery: Delivery;
+  private readonly listing: Listing;
   /** By the number of the command. */
   private readonly sending = new Map<number, string>();
   private readonly unreadChanged = new Set<Thread>();
@@ -36,8 +36,6 @@ export class Account {
   private readonly listed = new Set<string>();
   private looked: string | undefined;
   private isClosed = false;
-  private isLoading = false;
-  private loadAgain = false;
   private keptSeen: string | undefined;
 
   constructor(
@@ -54,6 +52,7 @@ export class Account {
     this.outbox = new Outbox(store, seed.account);
     this.threads = new Threads(seed.account, this.notes);
     this.delivery = new Delivery(driver, this.threads);
+    this.listing = new Listing(driver, (page, isFirst) => this.takeConversations(page, isFirst), () => this.onLoaded());
   }
 
   /** Sends again what an earlier life of this page did not get rid of. */
@@ -70,14 +69,20 @@ export class Account {
   /** Nothing that still comes is for anybody. */
   close() {
     this.isClosed = true;
+    this.listing.close();
     this.keep();
   }
 
   /** A leader knows the session: what may have changed is asked for. */
   refresh() {
     this.listed.clear();
-    void this.loadConversations();
     this.delivery.ask();
+    this.lookAgain();
+  }
+
+  /** Somebody is at the page again. What I wrote elsewhere meanwhile, nobody has told. */
+  lookAgain() {
+    this.listing.ask();
     const thread = this.looked === undefined ? undefined : this.threads.get(this.looked);
     if (thread) void this.loadNewest(thread);
   }
@@ -230,37 +235,24 @@ export class Account {
   private expectListed(account: string) {
     if (this.listed.has(account)) return;
     this.listed.add(account);
-    void this.loadConversations();
+    this.listing.ask();
   }
 
-  private async loadConversations(): Promise<void> {
-    this.loadAgain = true;
-    if (this.isLoading) return;
-    this.isLoading = true;
-    while (this.loadAgain && !this.isClosed) {
-      this.loadAgain = false;
-      try {
-        const { ok } = await this.driver.ask({ op: "conversations", limit: CONVERSATIONS });
-        if (!this.isClosed) this.takeConversations(list(ok.conversations));
-      } catch {
-        // An older server does not know them; any other refusal is no reason to wait for them either.
-      }
-      this.loaded = true;
-      this.driver.touched();
-    }
-    this.isLoading = false;
+  private onLoaded() {
+    this.loaded = true;
+    this.driver.touched();
   }
 
-  /** They come with the newest first. */
-  private takeConversations(conversations: readonly unknown[]) {
-    for (const it of [...conversations].reverse().map(fields)) {
+  /** They come with the newest first, and stand below those of the page before. */
+  private takeConversations(page: readonly Fields[], isFirst: boolean) {
+    for (const it of isFirst ? [...page].reverse() : page) {
       const account = string(it.account);
-      if (!account) continue;
       this.listed.add(account);
       const thread = this.threads.with(account, string(it.name));
-      this.threads.raise(thread);
+      if (isFirst) this.threads.raise(thread);
+      else this.threads.sink(thread);
       const last = readMessage(it.last);
-      if (last) thread.tellLast(last);
+      if (last && thread.tellLast(last) && this.looked === account && thread.wasSeen) void this.loadNewest(thread);
       if (typeof it.online === "boolean") this.threads.presence.set(account, it.online, this.environment.now());
     }
     for (const { to } of this.outbox.all()) {
@@ -269,6 +261,7 @@ export class Account {
     }
     // It may be known only now.
     if (this.looked !== undefined && this.threads.get(this.looked)?.wasSeen === false) this.look(this.looked);
+    this.onLoaded();
   }
 
   // What is told.

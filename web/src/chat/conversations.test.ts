@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { createChat } from ".";
-import { alice, conversation, enter, fill, texts, world } from "./testing/scene";
+import { alice, befriend, conversation, count, enter, fill, texts, world } from "./testing/scene";
+import type { World } from "./testing/world";
+
+const lists = (w: World, replica = "a") => w.get(replica).asked.filter((it) => it.op === "conversations");
 
 describe("conversations", () => {
   it("are listed with their last message, unread counts and drafts, also after a reload", async () => {
@@ -25,6 +28,78 @@ describe("conversations", () => {
     expect(conversation(chat, "#carol")).toMatchObject({ unread: 0 });
     expect(texts(chat, "#carol")).toEqual(["1", "2"]);
     expect(createChat(tab.reload()).snapshot().phase).toBe("entering");
+  });
+
+  it("are asked for page by page, until there are no more", async () => {
+    const w = await world();
+    befriend(w, 30);
+    for (const it of w.replicas) it.pageMost = 4;
+    const chat = await enter(w, "alice");
+    const names = () => chat.snapshot().conversations.map((it) => it.name);
+    const newestFirst = count(1, 30).reverse();
+    expect(names()).toEqual(newestFirst);
+    expect(lists(w)).toHaveLength(8);
+    // The list is asked for again, and who has written meanwhile stands first.
+    const bob = await enter(w, "bob", w.tab());
+    bob.send("#alice", "hi");
+    await w.run(100);
+    expect(names()).toEqual(["bob", ...newestFirst]);
+    w.get("a").crash();
+    await w.run(200);
+    expect(names()).toEqual(["bob", ...newestFirst]);
+  });
+
+  it("are a thousand at most, and a server that tells the first page for ever is asked no more", async () => {
+    const w = await world();
+    befriend(w, 1_010);
+    for (const it of w.replicas) it.pageMost = 150;
+    const chat = await enter(w, "alice");
+    expect(chat.snapshot().conversations).toHaveLength(1_000);
+    expect(lists(w)).toHaveLength(7);
+    const page = { account: "#bob", name: "bob", last: { message: "1", from_account: "#bob", to_account: "#alice", pos: "p" } };
+    w.get("b").script = ({ op }) => (op === "conversations" ? { conversations: [page], more: true } : undefined);
+    w.get("a").crash();
+    await w.run(500);
+    expect(lists(w, "b")).toHaveLength(2);
+  });
+
+  it("what I wrote elsewhere is seen when the page is looked at again, at most every five seconds", async () => {
+    const w = await world();
+    await fill(w, 1, 2);
+    const tab = w.tab();
+    const chat = await alice(w, tab);
+    const elsewhere = await alice(w, w.tab());
+    const carol = elsewhere.open("carol");
+    await w.run(50);
+    elsewhere.send("#bob", "to bob");
+    elsewhere.send(await carol, "to carol");
+    await w.run(50);
+    expect(texts(chat)).toEqual(["1", "2"]);
+    const once = lists(w).length + 1;
+    tab.look();
+    tab.look();
+    await w.run(50);
+    expect(lists(w)).toHaveLength(once);
+    expect(texts(chat)).toEqual(["1", "2", "to bob"]);
+    expect(conversation(chat, "#carol").last).toMatchObject({ text: "to carol", mine: true });
+    chat.look("#carol");
+    await w.run(50);
+    expect(texts(chat, "#carol")).toEqual(["to carol"]);
+    // What is held is not all, if somebody wrote elsewhere: also where nobody looks at it.
+    elsewhere.send("#bob", "more");
+    await w.run(50);
+    const before = lists(w).length;
+    tab.look();
+    await w.run(4_500);
+    expect(lists(w)).toHaveLength(before);
+    await w.run(500);
+    expect(lists(w)).toHaveLength(before + 1);
+    expect(conversation(chat).last).toMatchObject({ text: "more" });
+    chat.look("#bob");
+    await w.run(50);
+    expect(texts(chat)).toEqual(["1", "2", "to bob", "more"]);
+    await w.run(10_000);
+    expect(lists(w)).toHaveLength(before + 1);
   });
 
   it("somebody has gone when that has been so for three seconds", async () => {

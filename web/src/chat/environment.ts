@@ -35,6 +35,8 @@ export interface Environment {
   onWritten(written: (key: string) => void): void;
   /** The network is there again, or the page is looked at again. */
   onWake(woken: () => void): void;
+  /** The page is seen again, or has the focus again. */
+  onLook(looked: () => void): void;
 }
 
 function shelf(take: () => Shelf): Shelf | undefined {
@@ -66,11 +68,19 @@ export function browser(): Environment {
     },
     onWake(woken) {
       addEventListener("online", woken);
-      document.addEventListener("visibilitychange", () => {
-        if (document.visibilityState === "visible") woken();
-      });
+      onVisible(woken);
+    },
+    onLook(looked) {
+      addEventListener("focus", looked);
+      onVisible(looked);
     },
   };
+}
+
+function onVisible(visible: () => void) {
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") visible();
+  });
 }
 
 /** A WebSocket that is quiet once it was closed, and ends once. */

@@ -15,11 +15,14 @@ import { newKey } from "./keys";
 import { CONFIG } from "./machine/config";
 import type { EndReason, Event, SessionSeed } from "./machine/io";
 import { type Arrival, type Chat, type Person, Refused, type Snapshot } from "./model";
+import { Pace } from "./pace";
 import { list, string, type WireReplica } from "./protocol";
 import { replicasSeen, shareUnchanged } from "./seen";
 
 /** Milliseconds between two calls of those who subscribed. */
 const FRAME = 16;
+/** Milliseconds between two times that all is asked for because the page is looked at again. */
+const LOOK_AGAIN = 5_000;
 /** What the server takes as a pattern, in bytes. */
 const PATTERN_MOST = 256;
 const FOUND_MOST = 50;
@@ -76,6 +79,8 @@ class PageChat implements Chat {
     const addresses = readAddresses(this.store, environment.host);
     this.driver = new Driver(environment, addresses, (event) => this.onEvent(event), messages, () => this.touch());
     environment.onWritten((key) => this.onWritten(key));
+    const again = new Pace(environment, LOOK_AGAIN, () => this.phase === "in" && this.account?.lookAgain());
+    environment.onLook(() => again.ask());
     const seed = this.sessions.ofTab();
     if (seed) this.takeUp(seed);
     this.driver.start();

@@ -19,7 +19,7 @@ export type ReadOp =
   | { op: "list"; pattern: string; limit: number }
   | { op: "history"; with: string; limit: number; before?: string }
   | { op: "pending"; limit: number; after?: string }
-  | { op: "conversations"; limit: number };
+  | { op: "conversations"; limit: number; before?: string };
 
 /** What the failover machine asks by itself. */
 export type OwnOp =

@@ -52,7 +52,7 @@ export class Thread {
   /** Mine that are acknowledged and not known to be delivered. */
   private readonly undelivered = new Map<string, Entry>();
   private readonly early = new Set<string>();
-  /** The last message by the list of conversations, where none is held. */
+  /** The last message by the list of conversations, where it is not held, and none is that came later. */
   private lastTold: Message | undefined;
   private shown: Conversation | undefined;
 
@@ -68,9 +68,7 @@ export class Thread {
     const mine = wire.from_account === this.me;
     if (this.byIdentity.has(identity(mine, wire.message)) || (mine && this.isUnsent(wire.message))) return undefined;
     const entry = this.entryOf(wire, serial, term);
-    this.told.push(entry);
-    this.note(entry);
-    this.trim();
+    this.tell(entry);
     return entry.message;
   }
 
@@ -100,9 +98,7 @@ export class Thread {
     }
     const progress: Progress = delivered ? { is: "delivered" } : { is: "stored", on, of };
     const entry: Entry = { message: { id, mine: true, text, at, progress }, pos: undefined, serial, term };
-    this.told.push(entry);
-    this.note(entry);
-    this.trim();
+    this.tell(entry);
   }
 
   /** All replicas have it by now. */
@@ -185,12 +181,14 @@ export class Thread {
     return this.told.find((entry) => entry.pos)?.pos;
   }
 
-  /** The last message, by the list of conversations. */
-  tellLast(wire: WireMessage) {
+  /** The last message, by the list of conversations. Says whether it is not held: another of my devices may have written it. */
+  tellLast(wire: WireMessage): boolean {
     const mine = wire.from_account === this.me;
-    if (this.byIdentity.has(identity(mine, wire.message)) || (mine && this.isUnsent(wire.message))) return;
+    if (this.byIdentity.has(identity(mine, wire.message)) || (mine && this.isUnsent(wire.message))) return false;
     this.lastTold = this.entryOf(wire, 0, 0).message;
+    this.freshIn = 0;
     this.changed = true;
+    return true;
   }
 
   /** One of mine that was refused. */
@@ -205,7 +203,7 @@ export class Thread {
   snapshot(online: boolean | undefined): Conversation {
     if (!this.changed && this.shown && this.shown.online === online) return this.shown;
     const messages = this.messages();
-    const last = messages.at(-1) ?? this.lastTold;
+    const last = this.unsent.at(-1) ?? this.lastTold ?? messages.at(-1);
     const { account, name, more, loading, draft, unread } = this;
     this.shown = {
       ...{ with: account, name, messages, more, loading, draft, unread: unread.length },
@@ -255,8 +253,17 @@ export class Thread {
     return { message: mine ? { ...message, progress: { is: "stored" } } : message, pos: wire.pos, serial, term };
   }
 
+  /** It is the last one now. */
+  private tell(entry: Entry) {
+    this.told.push(entry);
+    this.note(entry);
+    this.lastTold = undefined;
+    this.trim();
+  }
+
   private note(entry: Entry) {
     const { id, mine, progress } = entry.message;
+    if (this.lastTold?.id === id && this.lastTold.mine === mine) this.lastTold = undefined;
     this.byIdentity.set(identity(mine, id), entry);
     if (progress?.is === "stored") this.undelivered.set(id, entry);
     this.changed = true;

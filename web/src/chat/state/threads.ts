@@ -14,6 +14,7 @@ export class Threads {
   serial = 0;
   private readonly byAccount = new Map<string, Thread>();
   private nextRank = 1;
+  private lastRank = 0;
   private shown: readonly Conversation[] = [];
 
   constructor(
@@ -48,6 +49,11 @@ export class Threads {
   /** It stands first from now on. */
   raise(thread: Thread) {
     thread.rank = this.nextRank++;
+  }
+
+  /** It stands last from now on. */
+  sink(thread: Thread) {
+    thread.rank = this.lastRank--;
   }
 
   /** The conversations; the same array as long as nothing in it has changed. */

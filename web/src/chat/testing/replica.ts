@@ -40,6 +40,8 @@ export class Replica {
   readonly passwords = new Map<string, string>();
   readonly tokens = new Map<string, string>();
   readonly delivered = new Set<string>();
+  /** So many conversations go into a line. */
+  pageMost = Infinity;
   /** Everything that it was asked, pings aside. */
   readonly asked: Request[] = [];
   /** Before a request is done: `undefined` lets it be done, `null` answers nothing, an error is the answer. */
@@ -189,12 +191,15 @@ export class Replica {
       }
       case "conversations": {
         connection.watched = true;
-        const others = [...this.accounts.keys()].filter((other) => this.log.some((it) => isBetween(it, me, other)));
-        const conversations = others.map((account) => {
-          const last = this.log.filter((it) => isBetween(it, me, account)).at(-1) as Message;
+        const place = (other: string) => this.log.map((it) => isBetween(it, me, other)).lastIndexOf(true);
+        const end = request.before === undefined ? this.log.length : this.log.findIndex((it) => `p${identity(it)}` === request.before);
+        const others = [...this.accounts.keys()].filter((other) => place(other) >= 0 && place(other) < end);
+        others.sort((one, other) => place(other) - place(one));
+        const conversations = others.slice(0, Math.min(request.limit, this.pageMost)).map((account) => {
+          const last = this.log[place(account)] as Message;
           return { account, name: this.accounts.get(account), online: true, last: this.view(last, `p${identity(last)}`) };
         });
-        return { conversations: conversations.reverse(), more: false };
+        return { conversations, more: conversations.length < others.length };
       }
       case "list":
         return { names: [...this.accounts.values()], more: false };

@@ -53,3 +53,14 @@ export async function fill(world: World, from: number, to: number) {
     }
   }
 }
+
+/** So many others, called `1`, `2` and so on, have each written to alice, in this order. */
+export function befriend(world: World, people: number) {
+  for (const name of count(1, people)) {
+    for (const it of world.replicas) {
+      it.accounts.set(`#${name}`, name);
+      it.log.push({ message: `m${name}`, from_account: `#${name}`, to_account: "#alice", text: "hi", at: Number(name) });
+      it.delivered.add(`#${name} m${name}`);
+    }
+  }
+}

@@ -70,6 +70,7 @@ export class Tab implements Environment {
   private held: { timers: (() => void)[]; reports: (() => void)[] } | undefined;
   private readonly sockets = new Set<Socket>();
   private readonly written: ((key: string) => void)[] = [];
+  private readonly looked: (() => void)[] = [];
 
   constructor(
     private readonly world: World,
@@ -119,6 +120,12 @@ export class Tab implements Environment {
   random = (bytes: number) => new Uint8Array(bytes).map((_, n) => (n === bytes - 1 ? ++drawn % 256 : n === bytes - 2 ? drawn >> 8 : 1));
   onWritten = (written: (key: string) => void) => void this.written.push(written);
   onWake = () => {};
+  onLook = (looked: () => void) => void this.looked.push(looked);
+
+  /** Somebody is at it again. */
+  look() {
+    this.looked.forEach((it) => it());
+  }
 
   dial(address: string, events: SocketEvents): Socket {
     let isOn = true;
