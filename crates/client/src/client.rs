@@ -205,14 +205,17 @@ impl Client {
         self.start(op, done!(History)).await?.await
     }
 
-    /// The conversations with the newest last messages, at most `limit` (100; at most 200). From then on
-    /// [`Event::Presence`](crate::Event::Presence) tells when one of these people comes or goes, until this client moves
-    /// to another replica ([`Event::Moved`](crate::Event::Moved)): then ask again.
+    /// The conversations with the newest last messages, at most `limit` (100; at most 200): without `before`, from the
+    /// newest on; with it, those whose last message is older than the one at this position, so that the `pos` of a
+    /// page's last one gives the next page. From then on [`Event::Presence`](crate::Event::Presence) tells when one of
+    /// the people in these pages, of the first 200, comes or goes, until this client moves to another replica
+    /// ([`Event::Moved`](crate::Event::Moved)): then ask again.
     ///
     /// # Errors
-    /// [`Error`]; of the server's: `not_logged_in`.
-    pub async fn conversations(&self, limit: Option<u32>) -> Result<ConversationsPage, Error> {
-        self.start(Op::Conversations { limit }, done!(Conversations)).await?.await
+    /// [`Error`]; of the server's: `not_logged_in`, `bad_request` for a `before` that is no position.
+    pub async fn conversations(&self, limit: Option<u32>, before: Option<&str>) -> Result<ConversationsPage, Error> {
+        let op = Op::Conversations { limit, before: before.map(Into::into) };
+        self.start(op, done!(Conversations)).await?.await
     }
 
     /// Returns once a replica has answered, after everything that was asked before was sent.

@@ -225,8 +225,16 @@ impl Core {
                 let (with, messages) = (self.person(with), self.views_of(messages));
                 self.answer(connection, tag, Ok(Answer::History { with, messages, more }));
             }
-            (Job::Conversations { connection, tag, account }, Found::Messages { messages, more }) => {
-                self.on_conversations(connection, tag, account, messages, more);
+            (Job::Conversations { connection, tag, account, limit, goes_on }, Found::Messages { messages, more }) => {
+                let end = messages.last().map(|message| message.order).filter(|_| more);
+                let conversations = self.conversations_of(account, messages);
+                if end.is_some() && conversations.is_empty() {
+                    // Without a last one nobody could ask for those that are left.
+                    let job = Job::Conversations { connection, tag, account, limit, goes_on };
+                    return self.query(job, Query::Conversations { account, before: end, limit });
+                }
+                self.watch_people(connection, account, &conversations, goes_on);
+                self.answer(connection, tag, Ok(Answer::Conversations { conversations, more }));
             }
             (Job::KnownMessage { connection, tag, to, text, key }, Found::Known(known)) => {
                 let known = known.as_ref().map(Known::of_record);
@@ -255,29 +263,29 @@ impl Core {
         MessageView { message, from, to, seen }
     }
 
-    /// Answers with the conversations of an account, by the last message of each. From now on its connection is told
-    /// when one of these people comes or goes.
-    fn on_conversations(
-        &mut self,
-        connection: ConnectionId,
-        tag: Tag,
-        account: AccountId,
-        messages: Vec<MessageRecord>,
-        more: bool,
-    ) {
+    /// The conversations of an account, by the last message of each.
+    fn conversations_of(&self, account: AccountId, messages: Vec<MessageRecord>) -> Vec<Conversation> {
         let conversation = |last: MessageRecord| {
             let other = if last.author == account { last.to } else { last.author };
             // Deleted since the views were asked, or not known here yet.
             self.directory.living(other)?;
             Some(Conversation { with: self.person(other), last: self.view_of(last) })
         };
-        let conversations: Vec<Conversation> = messages.into_iter().filter_map(conversation).collect();
+        messages.into_iter().filter_map(conversation).collect()
+    }
+
+    /// From now on a connection is told when one of the people in this page comes or goes: nobody else, or, if the page
+    /// goes on behind another one, besides those whom it watches already.
+    fn watch_people(&mut self, id: ConnectionId, account: AccountId, page: &[Conversation], goes_on: bool) {
         // It may have logged out since it asked.
-        if self.connections.login(connection).is_some_and(|login| login.account == account) {
-            let people = conversations.iter().map(|conversation| (conversation.with.account, conversation.with.online));
-            self.connections.watching.watch(connection, people);
+        if self.connections.login(id).is_none_or(|login| login.account != account) {
+            return;
         }
-        self.answer(connection, tag, Ok(Answer::Conversations { conversations, more }));
+        if !goes_on {
+            self.connections.watching.forget(id);
+        }
+        let people = page.iter().map(|conversation| (conversation.with.account, conversation.with.online));
+        self.connections.watching.watch(id, people);
     }
 
     /// Somebody as he is called now, and whether he would get a message at once.

@@ -217,6 +217,7 @@ pub enum Request {
     },
     Conversations {
         limit: u32,
+        before: Option<Order>,
     },
 }
 

@@ -39,8 +39,8 @@ pub(crate) enum Job {
     Outbox { connection: ConnectionId, tag: Tag },
     /// A conversation.
     History { connection: ConnectionId, tag: Tag, with: AccountId },
-    /// The last messages of an account's conversations.
-    Conversations { connection: ConnectionId, tag: Tag, account: AccountId },
+    /// The last messages of an account's conversations: of a page that is the first one, or goes on behind another.
+    Conversations { connection: ConnectionId, tag: Tag, account: AccountId, limit: u32, goes_on: bool },
     /// Whether a message with this key is known.
     KnownMessage { connection: ConnectionId, tag: Tag, to: Receiver, text: String, key: Key },
     /// Facts that a peer asked for.

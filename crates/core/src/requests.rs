@@ -116,11 +116,11 @@ impl Core {
                 self.on_delivered(now, id, tag, upto);
             }
             Request::History { with, limit, before } => self.history(id, tag, &with, limit, before)?,
-            Request::Conversations { limit } => {
+            Request::Conversations { limit, before } => {
                 let account = self.logged_in(id)?.account;
                 self.room_for_jobs()?;
-                let job = Job::Conversations { connection: id, tag, account };
-                self.query(job, Query::Conversations { account, limit });
+                let job = Job::Conversations { connection: id, tag, account, limit, goes_on: before.is_some() };
+                self.query(job, Query::Conversations { account, before, limit });
             }
         }
         Ok(())

@@ -15,7 +15,7 @@ use crate::time::Mono;
 /// A change is looked at so long after it was heard of.
 const SETTLES: Duration = Duration::from_millis(500);
 
-/// The people that one connection watches, at most: as many as conversations are shown at once.
+/// The people that one connection watches, at most: as many as there are conversations in the longest page.
 pub(crate) const WATCHED: usize = 200;
 
 /// What is watched, and of whom it is to be told. All of it is bounded by the connections, each with [`WATCHED`].
@@ -31,15 +31,17 @@ pub(crate) struct Watching {
 }
 
 impl Watching {
-    /// A connection watches these from now on, and nobody else. It is told at the same time whether they are online.
+    /// A connection watches these, too, from now on, as far as there is room for them. It is told at the same time whether
+    /// they are online, also of those whom it watched before.
+    ///
+    /// (A page may be cut to the length of a line after that. Then it is told of the rest with the next page.)
     pub(crate) fn watch(&mut self, id: ConnectionId, people: impl Iterator<Item = (AccountId, bool)>) {
-        self.forget(id);
-        let told: BTreeMap<AccountId, bool> = people.take(WATCHED).collect();
-        for &account in told.keys() {
-            self.watchers.entry(account).or_default().insert(id);
-        }
-        if !told.is_empty() {
-            self.told.insert(id, told);
+        for (account, online) in people {
+            let told = self.told.entry(id).or_default();
+            if told.len() < WATCHED || told.contains_key(&account) {
+                told.insert(account, online);
+                self.watchers.entry(account).or_default().insert(id);
+            }
         }
     }
 
@@ -118,12 +120,30 @@ mod tests {
         watching.watch(other, [(ANN, false)].into_iter());
         assert_eq!(watching.news(ANN, true), [other], "the first was told so");
         assert_eq!(watching.news(ANN, true), [], "each is told once");
+        watching.forget(one);
         watching.watch(one, [(BOB, false)].into_iter());
         assert_eq!(watching.news(ANN, false), [other], "asked again, it watches others");
         watching.forget(one);
         watching.forget(other);
         watching.touch(at(0), ANN);
         assert!(watching.told.is_empty() && watching.watchers.is_empty() && watching.due().is_none());
+    }
+
+    #[test]
+    fn with_the_next_page_others_are_watched_too_and_what_was_told_counts_anew() {
+        let mut watching = Watching::default();
+        let one = ConnectionId(1);
+        watching.watch(one, [(ANN, false)].into_iter());
+        watching.watch(one, [(ANN, true), (BOB, false)].into_iter());
+        assert_eq!(watching.news(ANN, true), [], "it was told so with the second page");
+        assert_eq!((watching.news(ANN, false), watching.news(BOB, true)), (vec![one], vec![one]));
+        // Where there is no more room, those who are watched still count anew.
+        watching.watch(one, (10..1000).map(|n| (AccountId(n), false)));
+        watching.watch(one, [(ANN, true), (AccountId(999), true)].into_iter());
+        assert_eq!(watching.told[&one].len(), WATCHED);
+        assert_eq!((watching.told[&one].get(&ANN), watching.told[&one].get(&AccountId(999))), (Some(&true), None));
+        watching.forget(one);
+        assert!(watching.told.is_empty() && watching.watchers.is_empty());
     }
 
     #[test]

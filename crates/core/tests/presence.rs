@@ -3,6 +3,7 @@
 mod world;
 
 use lastword_core::io::{Answer, ConnectionId, Event, Person, Refusal, Request};
+use lastword_facts::ids::Order;
 use world::World;
 
 /// Longer than a change takes to settle.
@@ -23,10 +24,22 @@ fn listening(world: &mut World, node: usize, name: &str) -> ConnectionId {
 
 /// With whom, whether they are online, and the last text: as it is answered.
 fn conversations(world: &mut World, connection: ConnectionId, limit: u32) -> (Vec<(String, bool, String)>, bool) {
-    match world.call(connection, Request::Conversations { limit }) {
+    let (rows, more, _) = page(world, connection, limit, None);
+    (rows, more)
+}
+
+/// The same of those that go on below a message; with where the next page goes on.
+fn page(
+    world: &mut World,
+    connection: ConnectionId,
+    limit: u32,
+    before: Option<Order>,
+) -> (Vec<(String, bool, String)>, bool, Option<Order>) {
+    match world.call(connection, Request::Conversations { limit, before }) {
         Ok(Answer::Conversations { conversations, more }) => {
+            let next = conversations.last().map(|one| one.last.message.order);
             let show = |with: Person, text: String| (with.name.to_string(), with.online, text);
-            (conversations.into_iter().map(|one| show(one.with, one.last.message.text)).collect(), more)
+            (conversations.into_iter().map(|one| show(one.with, one.last.message.text)).collect(), more, next)
         }
         other => panic!("no conversations: {other:?}"),
     }
@@ -68,7 +81,7 @@ fn conversations_are_newest_first_and_say_who_is_online() {
     // One who is gone is no conversation any more, also if he goes while the views are asked.
     let dan = world.connect(0);
     world.login(dan, "dan").expect("logged in");
-    let (tag, key) = (world.ask(ann, Request::Conversations { limit: 9 }), world.key());
+    let (tag, key) = (world.ask(ann, Request::Conversations { limit: 9, before: None }), world.key());
     world.ask(dan, Request::Delete { key });
     world.run(50);
     match world.answer(ann, tag) {
@@ -77,7 +90,29 @@ fn conversations_are_newest_first_and_say_who_is_online() {
     }
     assert_eq!(conversations(&mut world, ann, 9).0, [all[0].clone(), all[2].clone()]);
     let stranger = world.connect(0);
-    assert_eq!(world.call(stranger, Request::Conversations { limit: 9 }), Err(Refusal::NotLoggedIn));
+    assert_eq!(world.call(stranger, Request::Conversations { limit: 9, before: None }), Err(Refusal::NotLoggedIn));
+}
+
+/// A page that came to nothing, since all in it have just gone, is the next one: nothing else says where that begins.
+#[test]
+fn no_page_is_empty_while_there_is_more() {
+    let mut world = World::new(1);
+    let ann = person(&mut world, 0, "ann");
+    let [.., dan] = ["bob", "cora", "dan"].map(|name| {
+        let connection = person(&mut world, 0, name);
+        world.run(50);
+        world.send_text(connection, "ann", "hi");
+        connection
+    });
+    let (tag, key) = (world.ask(ann, Request::Conversations { limit: 1, before: None }), world.key());
+    world.ask(dan, Request::Delete { key });
+    world.run(50);
+    match world.answer(ann, tag) {
+        Some(Ok(Answer::Conversations { conversations, more: true })) => {
+            assert_eq!(&*conversations[0].with.name, "cora")
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Ann at the first replica, and bob, who listens at none yet; they have written to each other.
@@ -109,6 +144,37 @@ fn who_asked_is_told_when_somebody_comes_and_goes_anywhere() {
         world.run(SETTLED_MS);
         assert_eq!(told(&mut world, ann), ["-bob"], "at {node}");
     }
+}
+
+#[test]
+fn with_further_pages_their_people_are_watched_too() {
+    let mut world = World::new(1);
+    let ann = person(&mut world, 0, "ann");
+    for name in ["bob", "cora", "dan"] {
+        let connection = person(&mut world, 0, name);
+        world.run(50);
+        world.send_text(connection, "ann", "hi");
+        world.hang_up(connection);
+    }
+    let (rows, more, next) = page(&mut world, ann, 1, None);
+    assert_eq!((rows, more), (vec![row("dan", false, "hi")], true));
+    let (rows, more, next) = page(&mut world, ann, 1, next);
+    assert_eq!((rows, more), (vec![row("cora", false, "hi")], true));
+    let come = |world: &mut World| ["bob", "cora", "dan"].map(|name| listening(world, 0, name));
+    let here = come(&mut world);
+    world.run(SETTLED_MS);
+    assert_eq!(told(&mut world, ann), ["+cora", "+dan"].map(String::from), "in the order of their coming");
+    let (rows, more, next) = page(&mut world, ann, 1, next);
+    assert_eq!((rows, more), (vec![row("bob", true, "hi")], false));
+    assert_eq!(page(&mut world, ann, 1, next).0, [], "after the end there is nothing");
+    here.into_iter().for_each(|connection| world.hang_up(connection));
+    world.run(SETTLED_MS);
+    assert_eq!(told(&mut world, ann), ["-bob", "-cora", "-dan"]);
+    // The first page begins anew.
+    assert_eq!(conversations(&mut world, ann, 1).0, [row("dan", false, "hi")]);
+    come(&mut world);
+    world.run(SETTLED_MS);
+    assert_eq!(told(&mut world, ann), ["+dan"]);
 }
 
 #[test]

@@ -211,6 +211,8 @@ pub enum Query {
     Conversations {
         /// Whose.
         account: AccountId,
+        /// Those whose last message stands before this one.
+        before: Option<Order>,
         /// At most so many.
         limit: u32,
     },

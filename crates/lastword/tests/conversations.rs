@@ -51,25 +51,35 @@ async fn as_they_stand_on_the_wire() {
     assert_eq!(ann.next().expect("told"), presence(false));
     assert_eq!(ann.ask(&json!({"op": "conversations", "limit": 0}))["ok"]["conversations"][0]["online"], false);
 
-    let wrong = ann.ask(&json!({"op": "conversations", "limit": "many"}));
-    assert_eq!(wrong["error"]["code"], "bad_request");
+    for (field, value) in [("limit", "many"), ("before", "nothing")] {
+        let wrong = ann.ask(&json!({"op": "conversations", field: value}));
+        assert_eq!(wrong["error"]["code"], "bad_request", "{wrong}");
+    }
     let mut stranger = Talk::to(&group.addresses[0]);
     assert_eq!(stranger.ask(&json!({"op": "conversations"}))["error"]["code"], "not_logged_in");
 }
 
-/// Texts as long as they may be: those that go into a line are told of, the newest first, and that there are more.
+/// Texts as long as they may be, so that a line holds few of them: by pages all are found, each once, the newest first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_page_that_does_not_go_into_a_line_is_cut() {
+async fn a_page_that_does_not_go_into_a_line_is_cut_and_the_next_one_has_the_rest() {
     let group = Group::start(1).await;
     let mut ann = person(&group.addresses[0], "ann");
-    for n in 0..6 {
+    for n in 0..30 {
         person(&group.addresses[0], &format!("p{n}"));
-        send(&mut ann, &format!("p{n}"), &"x".repeat(16_000));
+        send(&mut ann, &format!("p{n}"), &"x".repeat(16_384));
     }
-    let page = ann.ask(&json!({"op": "conversations"}))["ok"].clone();
-    let names: Vec<_> = page["conversations"].as_array().expect("a list").iter().map(|one| &one["name"]).collect();
-    assert!((2..6).contains(&names.len()) && page["more"] == true, "{names:?}");
-    assert_eq!(names[..2], ["p5", "p4"]);
+    let mut names: Vec<String> = Vec::new();
+    let mut before = Value::Null;
+    let mut more = true;
+    while more {
+        let page = ann.ask(&json!({"op": "conversations", "limit": 200, "before": before}))["ok"].clone();
+        let rows = page["conversations"].as_array().expect("a list");
+        names.extend(rows.iter().map(|one| one["name"].as_str().expect("a name").to_owned()));
+        assert!((1..6).contains(&rows.len()) && names.len() <= 30, "{names:?}");
+        before = rows[rows.len() - 1]["last"]["pos"].clone();
+        more = page["more"].as_bool().expect("true or false");
+    }
+    assert_eq!(names, (0..30).rev().map(|n| format!("p{n}")).collect::<Vec<_>>());
 }
 
 async fn presence(events: &mut Events) -> (String, bool) {
@@ -89,8 +99,10 @@ async fn as_programs_are_told() {
     let (bob, bob_events) = group.client(&[1, 0]);
     bob.create("bob", "secret").await.expect("created");
     bob.send("ann", "hi").await.expect("sent");
-    let page = ann.conversations(None).await.expect("conversations");
+    let page = ann.conversations(None, None).await.expect("conversations");
     assert_eq!((page.conversations.len(), page.conversations[0].last.text.as_str()), (1, "hi"));
+    let next = ann.conversations(Some(1), Some(&page.conversations[0].last.pos)).await.expect("conversations");
+    assert_eq!((next.conversations.len(), next.more), (0, false));
     bob.listen().await.expect("listens");
     assert_eq!(presence(&mut events).await, ("bob".to_owned(), true));
     bob.close().await;

@@ -266,7 +266,7 @@ pub struct HistoryPage {
 pub struct ConversationsPage {
     /// Those with the newest messages.
     pub conversations: Vec<Conversation>,
-    /// There are others.
+    /// There are others: before the `pos` of the last one's message.
     pub more: bool,
 }
 

@@ -87,6 +87,11 @@ fn conversations_are_the_newest_of_the_histories(feed: &mut Feed, events: &[(Eve
             let more = newest.len() > limit;
             assert_eq!(feed.conversations(one, limit as u32), (cut, more), "of {one}, at most {limit}");
         }
+        for (n, last) in newest.iter().enumerate() {
+            let rest = &newest[n + 1..];
+            let next = (rest[..rest.len().min(1)].to_vec(), rest.len() > 1);
+            assert_eq!(feed.conversations_before(one, Some(last.order), 1), next, "of {one}, after {n}");
+        }
     }
 }
 

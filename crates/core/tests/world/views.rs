@@ -89,7 +89,7 @@ impl Views {
                 messages.sort_by_key(|message| std::cmp::Reverse(message.order));
                 page(messages, limit)
             }
-            Query::Conversations { account, limit } => {
+            Query::Conversations { account, before, limit } => {
                 let mut last: BTreeMap<AccountId, &MessageRecord> = BTreeMap::new();
                 for message in self.messages.iter().map(|kept| &kept.record) {
                     let other = if message.author == account { message.to } else { message.author };
@@ -100,6 +100,7 @@ impl Views {
                     }
                 }
                 let mut messages: Vec<_> = last.into_values().cloned().collect();
+                messages.retain(|message| before.is_none_or(|before| message.order < before));
                 messages.sort_by_key(|message| std::cmp::Reverse(message.order));
                 page(messages, limit)
             }

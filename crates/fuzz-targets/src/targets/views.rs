@@ -69,7 +69,7 @@ fn look_up(views: &mut Views, one: AccountId, other: AccountId, key: Key) {
         panic!("no messages")
     };
     assert!(messages.is_sorted_by(|newer, older| newer.order >= older.order), "newest first");
-    let Found::Messages { messages, .. } = ask(Query::Conversations { account: one, limit }) else {
+    let Found::Messages { messages, .. } = ask(Query::Conversations { account: one, before: None, limit }) else {
         panic!("no messages")
     };
     assert!(messages.is_sorted_by(|newer, older| newer.order >= older.order), "newest first");

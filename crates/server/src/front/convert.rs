@@ -110,7 +110,10 @@ pub fn request(op: Op, seen_key: &SeenKey) -> Result<CoreRequest, Refusal> {
             let before = before.map(|before| pos(&before, "before")).transpose()?.map(|pos| pos.order);
             CoreRequest::History { with, limit: within(limit, MESSAGES), before }
         }
-        Op::Conversations { limit } => CoreRequest::Conversations { limit: within(limit, CONVERSATIONS) },
+        Op::Conversations { limit, before } => {
+            let before = before.map(|before| pos(&before, "before")).transpose()?.map(|pos| pos.order);
+            CoreRequest::Conversations { limit: within(limit, CONVERSATIONS), before }
+        }
     })
 }
 

@@ -71,7 +71,7 @@ pub(super) fn conversation(one: AccountId, other: AccountId) -> [u8; CONVERSATIO
 }
 
 pub(super) fn history_before(conversation: [u8; CONVERSATION], order: Order) -> [u8; HISTORY_ENTRY - 8] {
-    join(&[&conversation, &order.stamp.0.to_be_bytes(), &order.incarnation.0.to_be_bytes()])
+    join(&[&conversation, &order_key(order)])
 }
 
 /// After every entry of a conversation.
@@ -98,6 +98,11 @@ pub(super) fn partners_end(account: AccountId) -> [u8; PARTNERS_ENTRY - 16] {
 /// The partner in an entry, if that is one of this account.
 pub(super) fn partner(account: AccountId, entry: &[u8; PARTNERS_ENTRY]) -> Option<AccountId> {
     (u128_at(entry, 0) == account.0).then(|| AccountId(u128_at(entry, 24)))
+}
+
+/// An order as it stands in an entry of [`HISTORY`]: bytes that sort as it does.
+pub(super) fn order_key(order: Order) -> [u8; 16] {
+    join(&[&order.stamp.0.to_be_bytes(), &order.incarnation.0.to_be_bytes()])
 }
 
 /// The order of a message in an entry of [`HISTORY`]: bytes that sort as it does.

@@ -52,25 +52,16 @@ impl KnownPairs {
     }
 }
 
-/// With whom an account has written.
-pub(super) struct Partners {
-    /// At most [`LOOKED_AT`], the newest.
-    pub accounts: HashSet<AccountId>,
-    /// There are more.
-    pub more: bool,
-}
-
-/// The newest partners of an account.
+/// The newest partners of an account, [`LOOKED_AT`] at most.
 ///
 /// # Errors
 /// They can't be read.
-pub(super) fn newest(connection: &Connection, account: AccountId) -> Result<Partners, StoreError> {
-    let (mut accounts, mut more) = (HashSet::new(), false);
+pub(super) fn newest(connection: &Connection, account: AccountId) -> Result<HashSet<AccountId>, StoreError> {
+    let mut accounts = HashSet::new();
     PARTNERS.down(connection, &entries::partners_end(account), |entry| {
         let other = entries::partner(account, entry);
-        more = accounts.len() >= LOOKED_AT && other.is_some_and(|other| !accounts.contains(&other));
-        accounts.extend(other.filter(|_| !more));
-        other.is_some() && !more
+        accounts.extend(other);
+        other.is_some() && accounts.len() < LOOKED_AT
     })?;
-    Ok(Partners { accounts, more })
+    Ok(accounts)
 }

@@ -62,7 +62,7 @@ fn op(chance: &mut Chance) -> Op {
         14 | 15 => Op::Listen,
         16 => Op::Delivered { upto: pos(chance) },
         17 => Op::History { with: name(chance), limit, before: chance.once_in(2).then(|| pos(chance)) },
-        18 => Op::Conversations { limit },
+        18 => Op::Conversations { limit, before: chance.once_in(2).then(|| pos(chance)) },
         19 => Op::Hello { version: chance.odd() as u32 },
         _ => Op::Ping,
     }
