@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use lastword_protocol::answer::{
-    Created, Done, HistoryPage, Listening, LoggedIn, Names, PendingPage, Sent, Status, Stored,
+    ConversationsPage, Created, Done, HistoryPage, Listening, LoggedIn, Names, PendingPage, Sent, Status, Stored,
 };
 use lastword_protocol::request::Receiver;
 use lastword_protocol::{Op, Uuid};
@@ -203,6 +203,19 @@ impl Client {
     pub async fn history(&self, with: &str, limit: Option<u32>, before: Option<&str>) -> Result<HistoryPage, Error> {
         let op = Op::History { with: with.into(), limit, before: before.map(Into::into) };
         self.start(op, done!(History)).await?.await
+    }
+
+    /// The conversations with the newest last messages, at most `limit` (100; at most 200): without `before`, from the
+    /// newest on; with it, those whose last message is older than the one at this position, so that the `pos` of a
+    /// page's last one gives the next page. From then on [`Event::Presence`](crate::Event::Presence) tells when one of
+    /// the people in these pages, of the first 200, comes or goes, until this client moves to another replica
+    /// ([`Event::Moved`](crate::Event::Moved)): then ask again.
+    ///
+    /// # Errors
+    /// [`Error`]; of the server's: `not_logged_in`, `bad_request` for a `before` that is no position.
+    pub async fn conversations(&self, limit: Option<u32>, before: Option<&str>) -> Result<ConversationsPage, Error> {
+        let op = Op::Conversations { limit, before: before.map(Into::into) };
+        self.start(op, done!(Conversations)).await?.await
     }
 
     /// Returns once a replica has answered, after everything that was asked before was sent.

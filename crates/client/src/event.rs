@@ -1,7 +1,7 @@
 //! What the caller is told unasked.
 
 use lastword_protocol::answer::{Message, Replica};
-use lastword_protocol::event::Receipt;
+use lastword_protocol::event::{Presence, Receipt};
 
 /// What the caller is told unasked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,9 @@ pub enum Event {
     Message(Message),
     /// Something that was sent has reached its receiver. Advisory: may be missed in a failover.
     Receipt(Receipt),
+    /// Somebody has come or gone, of the people in the [`conversations`](crate::Client::conversations) that were asked
+    /// for. Advisory, too.
+    Presence(Presence),
     /// The group's health, as the leader sees it, has changed. Advisory, too.
     Replicas {
         /// The whole group.

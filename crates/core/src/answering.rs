@@ -8,7 +8,9 @@ use lastword_facts::views::{Applied, Found, MessageRecord, Query};
 use lastword_marks::{Bug, planted};
 
 use crate::Core;
-use crate::io::{Answer, CloseReason, ConnectionId, Copies, Event, JobId, MessageView, Output, Refusal, Tag};
+use crate::io::{
+    Answer, CloseReason, ConnectionId, Conversation, Copies, Event, JobId, MessageView, Output, Person, Refusal, Tag,
+};
 use crate::jobs::Job;
 use crate::keys::Known;
 use crate::release::{Effect, Recheck, Reply, SentDraft};
@@ -220,9 +222,20 @@ impl Core {
                 let messages = self.views_of(messages);
                 self.answer(connection, tag, Ok(Answer::Pending { messages, more }));
             }
-            (Job::History { connection, tag }, Found::Messages { messages, more }) => {
-                let messages = self.views_of(messages);
-                self.answer(connection, tag, Ok(Answer::History { messages, more }));
+            (Job::History { connection, tag, with }, Found::Messages { messages, more }) => {
+                let (with, messages) = (self.person(with), self.views_of(messages));
+                self.answer(connection, tag, Ok(Answer::History { with, messages, more }));
+            }
+            (Job::Conversations { connection, tag, account, limit, goes_on }, Found::Messages { messages, more }) => {
+                let end = messages.last().map(|message| message.order).filter(|_| more);
+                let conversations = self.conversations_of(account, messages);
+                if end.is_some() && conversations.is_empty() {
+                    // Without a last one nobody could ask for those that are left.
+                    let job = Job::Conversations { connection, tag, account, limit, goes_on };
+                    return self.query(job, Query::Conversations { account, before: end, limit });
+                }
+                self.watch_people(connection, account, &conversations, goes_on);
+                self.answer(connection, tag, Ok(Answer::Conversations { conversations, more }));
             }
             (Job::KnownMessage { connection, tag, to, text, key }, Found::Known(known)) => {
                 let known = known.as_ref().map(Known::of_record);
@@ -249,6 +262,36 @@ impl Core {
         let own = message.order.stamp;
         let seen = if planted(Bug::SeenGoesBack) { own } else { self.ledger.stamp().max(own) };
         MessageView { message, from, to, seen }
+    }
+
+    /// The conversations of an account, by the last message of each.
+    fn conversations_of(&self, account: AccountId, messages: Vec<MessageRecord>) -> Vec<Conversation> {
+        let conversation = |last: MessageRecord| {
+            let other = if last.author == account { last.to } else { last.author };
+            // Deleted since the views were asked, or not known here yet.
+            self.directory.living(other)?;
+            Some(Conversation { with: self.person(other), last: self.view_of(last) })
+        };
+        messages.into_iter().filter_map(conversation).collect()
+    }
+
+    /// From now on a connection is told when one of the people in this page comes or goes: nobody else, or, if the page
+    /// goes on behind another one, besides those whom it watches already.
+    fn watch_people(&mut self, id: ConnectionId, account: AccountId, page: &[Conversation], goes_on: bool) {
+        // It may have logged out since it asked.
+        if self.connections.login(id).is_none_or(|login| login.account != account) {
+            return;
+        }
+        if !goes_on {
+            self.connections.watching.forget(id);
+        }
+        let people = page.iter().map(|conversation| (conversation.with.account, conversation.with.online));
+        self.connections.watching.watch(id, people);
+    }
+
+    /// Somebody as he is called now, and whether he would get a message at once.
+    pub(crate) fn person(&self, account: AccountId) -> Person {
+        Person { account, name: self.directory.called(account), online: self.is_online(account) }
     }
 
     fn views_of(&self, messages: Vec<MessageRecord>) -> Vec<MessageView> {

@@ -9,6 +9,7 @@ use lastword_facts::token::TokenHash;
 use crate::io::{ConnectionId, MessageView, Request, Tag};
 use crate::release::Login;
 use crate::time::Mono;
+use crate::watching::Watching;
 
 /// A client's connection.
 #[derive(Debug, Clone, Default)]
@@ -111,6 +112,7 @@ pub(crate) struct Connections {
     pub(crate) listeners: usize,
     /// Accounts of which a connection has begun or ceased to listen.
     touched: BTreeSet<AccountId>,
+    pub(crate) watching: Watching,
 }
 
 impl Connections {
@@ -147,6 +149,7 @@ impl Connections {
     }
 
     pub(crate) fn log_out(&mut self, id: ConnectionId) {
+        self.watching.forget(id);
         let Some(connection) = self.all.get_mut(&id) else { return };
         let listened = connection.listener.take().is_some();
         self.listeners -= usize::from(listened);

@@ -215,6 +215,10 @@ pub enum Request {
         limit: u32,
         before: Option<Order>,
     },
+    Conversations {
+        limit: u32,
+        before: Option<Order>,
+    },
 }
 
 /// To whom a message goes.
@@ -271,9 +275,34 @@ pub enum Answer {
         pending: u64,
     },
     History {
+        with: Person,
         messages: Vec<MessageView>,
         more: bool,
     },
+    Conversations {
+        conversations: Vec<Conversation>,
+        more: bool,
+    },
+}
+
+/// Somebody, as others see him now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Who.
+    pub account: AccountId,
+    /// What he is called.
+    pub name: Arc<str>,
+    /// He would get a message at once.
+    pub online: bool,
+}
+
+/// What somebody has exchanged with somebody else, in short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conversation {
+    /// The other one.
+    pub with: Person,
+    /// Its newest message.
+    pub last: MessageView,
 }
 
 /// On how many disks something is.
@@ -386,6 +415,8 @@ pub enum Event {
         /// The receiver's name.
         to: Arc<str>,
     },
+    /// Somebody has come or gone, of those in the conversations that the connection has asked for.
+    Presence(Person),
     /// The group's health has changed.
     Health(Arc<Health>),
 }

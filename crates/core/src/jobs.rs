@@ -38,7 +38,9 @@ pub(crate) enum Job {
     /// What an account sent that was not delivered.
     Outbox { connection: ConnectionId, tag: Tag },
     /// A conversation.
-    History { connection: ConnectionId, tag: Tag },
+    History { connection: ConnectionId, tag: Tag, with: AccountId },
+    /// The last messages of an account's conversations: of a page that is the first one, or goes on behind another.
+    Conversations { connection: ConnectionId, tag: Tag, account: AccountId, limit: u32, goes_on: bool },
     /// Whether a message with this key is known.
     KnownMessage { connection: ConnectionId, tag: Tag, to: Receiver, text: String, key: Key },
     /// Facts that a peer asked for.

@@ -17,7 +17,8 @@
 //! | `requests`, `accounts` | what clients ask |
 //! | `expiry` | sessions that nobody uses |
 //! | `claims`, `names` | unique names |
-//! | `connections`, `delivery`, `presence` | who listens, and what they are sent |
+//! | `connections`, `delivery` | who listens, and what they are sent |
+//! | `presence`, `watching` | who is online, and who is told of it |
 //! | [`gauges`] | what an operator asks about all that |
 
 #![warn(missing_docs)]
@@ -49,6 +50,7 @@ mod release;
 mod replication;
 mod requests;
 pub mod time;
+mod watching;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -260,7 +262,7 @@ impl Core {
 
     /// When to call with [`Input::Timer`] at the latest.
     pub fn poll_timeout(&self) -> Option<Mono> {
-        let exact = [self.waiting.held_until, self.deliveries.due()];
+        let exact = [self.waiting.held_until, self.deliveries.due(), self.connections.watching.due()];
         let at_once = (!self.lists.is_empty() || self.more_to_push).then_some(self.last_call);
         exact.into_iter().flatten().chain(at_once).chain([self.last_tick + TICK]).min()
     }
@@ -292,6 +294,7 @@ impl Core {
             self.release(now);
         }
         self.confirm_deliveries(now);
+        self.tell_watchers(now.mono);
         self.go_on_listing();
     }
 

@@ -50,6 +50,7 @@ impl Core {
         if touched.is_empty() {
             return;
         }
+        self.on_come_or_gone(touched.iter().copied());
         let news = self.told.news(touched, &self.connections);
         if !news.online.is_empty() || !news.offline.is_empty() {
             self.send_to_all(&PeerMessage::Presence(news));
@@ -67,10 +68,19 @@ impl Core {
 
     pub(crate) fn on_presence(&mut self, peer: ReplicaId, link: LinkId, presence: Presence) {
         let Some(link) = self.peers.link(peer, link) else { return };
-        for account in presence.offline {
-            link.online.remove(&account);
+        for account in &presence.offline {
+            link.online.remove(account);
         }
         // Only accounts that there are: so there are never more than those.
-        link.online.extend(presence.online.into_iter().filter(|&account| self.directory.any(account).is_some()));
+        let known = presence.online.iter().copied().filter(|&account| self.directory.any(account).is_some());
+        link.online.extend(known);
+        self.on_come_or_gone(presence.offline.into_iter().chain(presence.online));
+    }
+
+    /// These may have come or gone, here or elsewhere: who watches them is told in a moment.
+    pub(crate) fn on_come_or_gone(&mut self, accounts: impl Iterator<Item = AccountId>) {
+        for account in accounts {
+            self.connections.watching.touch(self.last_call, account);
+        }
     }
 }

@@ -51,8 +51,8 @@ impl Core {
     /// Forgets the link to a peer, and all that it said on it.
     pub(crate) fn drop_link(&mut self, now: Now, peer: ReplicaId, why: Leave) {
         self.leave(now, peer, why);
-        if let Some(peer) = self.peers.peer(peer) {
-            peer.link = None;
+        if let Some(link) = self.peers.peer(peer).and_then(|peer| peer.link.take()) {
+            self.on_come_or_gone(link.online.into_iter());
         }
         self.damage.forget_link(peer);
         self.verdicts_of_lost(now, peer);

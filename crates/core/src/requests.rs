@@ -116,6 +116,12 @@ impl Core {
                 self.on_delivered(now, id, tag, upto);
             }
             Request::History { with, limit, before } => self.history(id, tag, &with, limit, before)?,
+            Request::Conversations { limit, before } => {
+                let account = self.logged_in(id)?.account;
+                self.room_for_jobs()?;
+                let job = Job::Conversations { connection: id, tag, account, limit, goes_on: before.is_some() };
+                self.query(job, Query::Conversations { account, before, limit });
+            }
         }
         Ok(())
     }
@@ -286,7 +292,8 @@ impl Core {
         let one = self.logged_in(id)?.account;
         let other = self.directory.resolve(with).ok_or(Refusal::NoSuchUser("There is no user of that name."))?;
         self.room_for_jobs()?;
-        self.query(Job::History { connection: id, tag }, Query::History { one, other, before, limit });
+        let job = Job::History { connection: id, tag, with: other };
+        self.query(job, Query::History { one, other, before, limit });
         Ok(())
     }
 

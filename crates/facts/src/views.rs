@@ -206,6 +206,16 @@ pub enum Query {
         /// At most so many.
         limit: u32,
     },
+    /// The last message of each conversation of an account, newest first: of the 1,000 that began last, as far as
+    /// the other one is not deleted.
+    Conversations {
+        /// Whose.
+        account: AccountId,
+        /// Those whose last message stands before this one.
+        before: Option<Order>,
+        /// At most so many.
+        limit: u32,
+    },
     /// The message of this identity.
     Known {
         /// Its author.
@@ -230,7 +240,7 @@ pub enum Query {
 pub enum Found {
     /// To [`Query::PendingCount`].
     Count(u64),
-    /// To [`Query::Inbox`], [`Query::Outbox`] and [`Query::History`].
+    /// To [`Query::Inbox`], [`Query::Outbox`], [`Query::History`] and [`Query::Conversations`].
     Messages {
         /// In the order asked for.
         messages: Vec<MessageRecord>,

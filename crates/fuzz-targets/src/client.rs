@@ -170,6 +170,7 @@ fn ops() -> Vec<Op> {
         Op::List { pattern: text("."), limit: None, after: None },
         Op::Pending { limit: None, after: None },
         Op::History { with: text("bob"), limit: None, before: None },
+        Op::Conversations { limit: None, before: None },
         Op::Password { old: text("secret"), new: text("secreter"), key: key(5) },
         send(to_bob(), 6),
         Op::Logout { key: key(7) },

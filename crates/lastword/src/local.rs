@@ -60,7 +60,8 @@ fn say_what_to_do(arguments: &Arguments, servers: &[Server]) {
     let program = std::env::args().next().unwrap_or_else(|| "lastword".to_owned());
     let pids = servers.iter().take(2).map(|server| server.pid().to_string()).collect::<Vec<_>>().join(" ");
     announce(&format!(
-        "\nChat, in as many other terminals as you like:\n  {program} chat{replicas}\nKill two, and go on chatting:\n  kill -9 {pids}\nThe data is in {}. Ctrl-C stops all three.\n",
+        "\nChat, in the browser:\n  http://{}/\nor in as many other terminals as you like:\n  {program} chat{replicas}\nKill two, and go on chatting:\n  kill -9 {pids}\nThe data is in {}. Ctrl-C stops all three.\n",
+        servers.first().map_or("", |server| server.address.as_str()),
         arguments.data.display()
     ));
 }

@@ -32,6 +32,8 @@ fn a_first_look() {
             pid.parse().expect("a number")
         })
         .to_vec();
+    let page = lines.find(|line| line.contains("http://")).expect("where the page is");
+    assert_eq!(page.trim(), format!("http://{host}:{port}/"));
     let chat_command = lines.find(|line| line.contains(" chat")).expect("how to chat");
     let replicas: Vec<&str> = chat_command.split_whitespace().skip(2).collect();
     assert_eq!(replicas.len(), 6, "{chat_command}");

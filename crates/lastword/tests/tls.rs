@@ -3,6 +3,8 @@
 mod harness;
 mod process;
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +13,9 @@ use lastword_client::{Client, Error, Events, Options, Tls};
 use process::{Server, lastword, talk, wait_until};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustix::process::Signal;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 /// An authority, and certificates of it, in files of a folder of their own.
 struct Authority {
@@ -138,6 +143,37 @@ async fn on_loopback_one_port_takes_both() {
         .collect();
     server.assert_serves();
     drop(halves);
+}
+
+/// The answer to a request of HTTP within TLS.
+fn https(authority: &Authority, address: &str, path: &str) -> String {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(authority.file("ca.pem")).expect("a certificate")).expect("an authority");
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let name = host(address).to_owned().try_into().expect("a name");
+    let connection = ClientConnection::new(config.into(), name).expect("a client");
+    let mut stream = StreamOwned::new(connection, TcpStream::connect(address).expect("connected"));
+    stream.sock.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes()).expect("asked");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answered, and closed as TLS wants it");
+    answer
+}
+
+#[test]
+fn the_page_comes_within_tls() {
+    let address = process::addresses(1).remove(0);
+    let authority = Authority::new();
+    let mut tls = arguments(&authority, host(&address));
+    tls.push("--tls-only".into());
+    let mut server = Server::prepare(&address, &words(&tls));
+    server.launch();
+    wait_until("the server is up", || server.log().contains("ready"));
+    let answer = https(&authority, &address, "/");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("<!doctype html>"), "{answer}");
+    assert!(answer.contains(&format!("connect-src 'self' ws://{address} wss://{address};")), "{answer}");
+    assert!(https(&authority, &address, "/worker.js").contains("\r\nContent-Type: text/javascript"));
+    assert!(server.log().contains(&format!("page=https://{address}/")), "its log says where the page is");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -117,3 +117,19 @@ async fn pages_of_other_origins_are_turned_away() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_page_of_localhost_speaks_with_the_whole_group() {
+    let places = process::addresses(2);
+    let group = places.join(",");
+    let b = Server::start_at(&places[1], &["--group", &group]);
+    let port = |address: &str| address.rsplit_once(':').expect("HOST:PORT").1.to_owned();
+    // It was loaded from a, which is down: it goes on with b.
+    let page = format!("http://localhost:{}", port(&places[0]));
+    let mut socket = open(&b, Some(&page)).await.expect("let in");
+    assert_eq!(ask(&mut socket, json!({"op": "ping"})).await, json!({"id": 1, "ok": {}}));
+    match open(&b, Some("http://localhost:1")).await {
+        Err(Error::Http(response)) => assert_eq!(response.status(), 403),
+        other => panic!("{:?}", other.map(|_| "let in")),
+    }
+}

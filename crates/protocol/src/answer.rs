@@ -79,6 +79,7 @@ pub enum Done {
     Pending(PendingPage),
     Listen(Listening),
     History(HistoryPage),
+    Conversations(ConversationsPage),
     Nothing(Nothing),
 }
 
@@ -245,10 +246,41 @@ pub struct Listening {
 /// `history`: a conversation, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryPage {
+    /// The other one's account. (This and the next two: empty from a server that does not tell yet.)
+    #[serde(default)]
+    pub account: String,
+    /// What the other one is called.
+    #[serde(default)]
+    pub name: String,
+    /// The other one is listening now.
+    #[serde(default)]
+    pub online: bool,
     /// A page of it.
     pub messages: Vec<Message>,
     /// There are older ones.
     pub more: bool,
+}
+
+/// `conversations`: newest last message first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationsPage {
+    /// Those with the newest messages.
+    pub conversations: Vec<Conversation>,
+    /// There are others: before the `pos` of the last one's message.
+    pub more: bool,
+}
+
+/// A conversation, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conversation {
+    /// The other one's account.
+    pub account: String,
+    /// What the other one is called.
+    pub name: String,
+    /// The other one is listening now.
+    pub online: bool,
+    /// The newest message.
+    pub last: Message,
 }
 
 /// A message, as the event and the history show it.

@@ -19,6 +19,8 @@ pub enum Event {
         /// See [`crate::answer::Hello::stale`].
         stale: bool,
     },
+    /// Somebody has come or gone: only on a connection that has asked for its `conversations`, of the people in them.
+    Presence(Presence),
     /// The server ends this connection.
     Closed {
         /// Why.
@@ -49,6 +51,17 @@ pub enum ReceiptState {
     /// A state that this reader does not know.
     #[serde(other)]
     Unknown,
+}
+
+/// Somebody has come or gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Presence {
+    /// Whose account.
+    pub account: String,
+    /// What he or she is called.
+    pub name: String,
+    /// Listens now.
+    pub online: bool,
 }
 
 /// Why a server ends a connection.

@@ -76,7 +76,7 @@ impl ServerLine {
 mod tests {
     use super::*;
     use crate::answer::{Answer, Done, Message, Sent};
-    use crate::event::{CloseReason, Receipt, ReceiptState};
+    use crate::event::{CloseReason, Presence, Receipt, ReceiptState};
 
     fn line(text: &str) -> ServerLine {
         ServerLine::from_json(text.as_bytes()).unwrap()
@@ -137,6 +137,10 @@ mod tests {
         let text = serde_json::to_string(&receipt).unwrap();
         assert_eq!(text, r#"{"event":"receipt","message":"m","to":"b","state":"delivered"}"#);
         assert!(matches!(line(&text), ServerLine::Event(event) if event == receipt));
+        let presence = Event::Presence(Presence { account: "01".into(), name: "b".into(), online: false });
+        let text = serde_json::to_string(&presence).unwrap();
+        assert_eq!(text, r#"{"event":"presence","account":"01","name":"b","online":false}"#);
+        assert!(matches!(line(&text), ServerLine::Event(event) if event == presence));
         let turned = r#"{"reason":"slow","event":"closed"}"#;
         assert!(
             matches!(line(turned), ServerLine::Event(Event::Closed { reason: CloseReason::Slow })),

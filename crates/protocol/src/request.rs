@@ -39,6 +39,7 @@ pub enum Op {
     Listen,
     Delivered { upto: String },
     History { with: String, limit: Option<u32>, before: Option<String> },
+    Conversations { limit: Option<u32>, before: Option<String> },
     Ping,
 }
 
@@ -231,6 +232,7 @@ impl Wire<'_> {
             "listen" => Op::Listen,
             "delivered" => Op::Delivered { upto: text(self.upto, "upto")? },
             "history" => Op::History { with: text(self.with, "with")?, limit: self.limit, before: self.before },
+            "conversations" => Op::Conversations { limit: self.limit, before: self.before },
             "ping" => Op::Ping,
             "" => return Err(Refusal::new(Code::BadRequest, "The request has no `op`.")),
             unknown => {
@@ -265,6 +267,7 @@ impl Op {
             Op::Listen => "listen",
             Op::Delivered { .. } => "delivered",
             Op::History { .. } => "history",
+            Op::Conversations { .. } => "conversations",
             Op::Ping => "ping",
         }
     }
@@ -295,6 +298,7 @@ impl Op {
             Op::Pending { limit, after } => (wire.limit, wire.after) = (limit, after),
             Op::Delivered { upto } => wire.upto = Some(upto),
             Op::History { with, limit, before } => (wire.with, wire.limit, wire.before) = (Some(with), limit, before),
+            Op::Conversations { limit, before } => (wire.limit, wire.before) = (limit, before),
             Op::Status | Op::Listen | Op::Ping => {}
         }
         wire
@@ -329,6 +333,8 @@ mod tests {
             Op::Listen,
             Op::Delivered { upto: "p".into() },
             Op::History { with: "b".into(), limit: Some(1), before: Some("p".into()) },
+            Op::Conversations { limit: Some(200), before: None },
+            Op::Conversations { limit: None, before: Some("p".into()) },
             Op::Ping,
         ];
         for op in ops {

@@ -152,7 +152,8 @@ pub async fn run(
         if let Some(ready) = ready.take() {
             ready(address);
         }
-        tracing::info!(%address, "ready");
+        let scheme = if options.plain_text { "http" } else { "https" };
+        tracing::info!(%address, page = format_args!("{scheme}://{}/", options.listen), "ready");
         let asked_to_stop = listen::serve(listener, &engine, &group, &options, shutdown.as_mut()).await;
         drop(dialling);
         let anew = engine.starts_anew() && !matches!(asked_to_stop, Ok(true));

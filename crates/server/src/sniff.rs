@@ -5,6 +5,11 @@ use crate::peers::PREFACE;
 /// The first byte of every TLS connection: a record that holds a handshake message (RFC 8446, 5.1).
 pub const TLS_HANDSHAKE: u8 = 0x16;
 
+/// How requests of HTTP begin: also those that are not carried out here, so that a browser or a tool is told so in a
+/// language that it knows.
+const METHODS: [&[u8]; 9] =
+    [b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"TRACE ", b"CONNECT "];
+
 /// What a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -35,8 +40,8 @@ pub fn kind_of(read: &[u8]) -> Kind {
         None => Kind::Unclear,
         Some(b'{') => Kind::Lines,
         _ if begins(PREFACE) => Kind::Peer,
-        _ if begins(b"GET ") || begins(b"HEAD ") => Kind::Http,
-        _ if [PREFACE, b"GET ", b"HEAD "].into_iter().any(may_begin) => Kind::Unclear,
+        _ if METHODS.into_iter().any(begins) => Kind::Http,
+        _ if METHODS.into_iter().chain([PREFACE]).any(may_begin) => Kind::Unclear,
         _ => Kind::Nonsense,
     }
 }
@@ -51,11 +56,13 @@ mod tests {
         assert_eq!(kind_of(b" \r\n"), Kind::Unclear);
         assert_eq!(kind_of(b" {"), Kind::Lines);
         assert_eq!(kind_of(b"GE"), Kind::Unclear);
-        assert_eq!(kind_of(b"GET /"), Kind::Http);
+        for request in [&b"GET /"[..], b"HEAD /", b"POST /", b"OPTIONS *"] {
+            assert_eq!(kind_of(request), Kind::Http);
+        }
         assert_eq!(kind_of(b"LASTWORD-PE"), Kind::Unclear);
         assert_eq!(kind_of(b"LASTWORD-PEER/1\n\0\x05"), Kind::Peer);
         assert_eq!(kind_of(b"\x16\x03\x01"), Kind::Tls);
-        for nonsense in [&b"hello"[..], b"\x15\x03\x01", b" \x16", b"GEX", b"[", b"LASTWORD-PEER/2\n"] {
+        for nonsense in [&b"hello"[..], b"\x15\x03\x01", b" \x16", b"GEX", b"get /", b"[", b"LASTWORD-PEER/2\n"] {
             assert_eq!(kind_of(nonsense), Kind::Nonsense, "{nonsense:?}");
         }
     }

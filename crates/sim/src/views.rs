@@ -163,6 +163,21 @@ impl Views {
                 messages.sort_by_key(|message| std::cmp::Reverse(message.order));
                 page(messages, limit)
             }
+            Query::Conversations { account, before, limit } => {
+                let mut last: BTreeMap<AccountId, &MessageRecord> = BTreeMap::new();
+                for message in self.messages.iter().map(|kept| &kept.record) {
+                    let other = if message.author == account { message.to } else { message.author };
+                    let is_his = message.author == account || message.to == account;
+                    if is_his && !self.deleted.contains(&other) {
+                        let last = last.entry(other).or_insert(message);
+                        *last = std::cmp::max_by_key(*last, message, |message| message.order);
+                    }
+                }
+                let mut messages: Vec<_> = last.into_values().cloned().collect();
+                messages.retain(|message| before.is_none_or(|before| message.order < before));
+                messages.sort_by_key(|message| std::cmp::Reverse(message.order));
+                page(messages, limit)
+            }
             Query::Known { author, key } => {
                 let place = self.by_identity.get(&(author, key));
                 Found::Known(place.map(|&place| self.messages[place].record.clone()))

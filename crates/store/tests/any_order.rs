@@ -70,8 +70,29 @@ fn seen(feed: &mut Feed) -> Vec<Vec<String>> {
         for other in PEOPLE {
             all.push(feed.history(one, other).iter().map(show).collect());
         }
+        all.push(feed.conversations(one, 9).0.iter().map(show).collect());
     }
     all
+}
+
+/// What is asked together is what is asked one by one.
+fn conversations_are_the_newest_of_the_histories(feed: &mut Feed, events: &[(Event, Position)]) {
+    let is_gone = |who: usize| events.iter().any(|(event, _)| matches!(event, Event::Deleted(gone) if *gone == who));
+    for one in PEOPLE {
+        let living = PEOPLE.iter().enumerate().filter(|&(who, _)| !is_gone(who));
+        let mut newest: Vec<_> = living.filter_map(|(_, &other)| feed.history(one, other).into_iter().next()).collect();
+        newest.sort_by_key(|message| std::cmp::Reverse(message.order));
+        for limit in 1..=3 {
+            let cut = newest[..newest.len().min(limit)].to_vec();
+            let more = newest.len() > limit;
+            assert_eq!(feed.conversations(one, limit as u32), (cut, more), "of {one}, at most {limit}");
+        }
+        for (n, last) in newest.iter().enumerate() {
+            let rest = &newest[n + 1..];
+            let next = (rest[..rest.len().min(1)].to_vec(), rest.len() > 1);
+            assert_eq!(feed.conversations_before(one, Some(last.order), 1), next, "of {one}, after {n}");
+        }
+    }
 }
 
 proptest! {
@@ -104,6 +125,7 @@ proptest! {
         }
         prop_assert_eq!(seen(&mut feed), seen(&mut other));
         for feed in [&mut feed, &mut other] {
+            conversations_are_the_newest_of_the_histories(feed, &events);
             let waits: usize = PEOPLE.iter().map(|&one| feed.inbox(one).len()).sum();
             prop_assert_eq!(feed.views.pending(), waits as u64);
         }

@@ -224,6 +224,119 @@ fn the_smallest_order_says_to_whom() {
 }
 
 #[test]
+fn conversations_show_the_newest_message_of_each() {
+    let (_parent, dir) = data();
+    let mut feed = Feed::new(&dir);
+    let of = |n, from, to| Draft { from, to, ..Draft::new(n) }.fact(at(1, n));
+    for (n, (from, to)) in (1..).zip([(ALICE, BOB), (CAROL, ALICE), (BOB, ALICE), (ALICE, ALICE), (CAROL, BOB)]) {
+        feed.message(&of(n, from, to));
+    }
+    let mut shown = |account, limit| {
+        let (found, more) = feed.conversations(account, limit);
+        (keys(&found), more)
+    };
+    let n = |n: u64| key(n, n.into());
+    assert_eq!(shown(ALICE, 9), (vec![n(4), n(3), n(2)], false), "with herself, too");
+    assert_eq!(shown(ALICE, 2), (vec![n(4), n(3)], true));
+    assert_eq!(shown(BOB, 9), (vec![n(5), n(3)], false));
+    // Late, but not new.
+    feed.message(&Draft { from: BOB, stamp: 0, ..of_bob_to_alice() }.fact(at(2, 1)));
+    assert_eq!(keys(&feed.conversations(ALICE, 9).0), [n(4), n(3), n(2)]);
+    feed.apply(at(2, 2), 9, Change::Deleted(account(BOB, true)));
+    assert_eq!(keys(&feed.conversations(ALICE, 9).0), [n(4), n(2)]);
+}
+
+fn of_bob_to_alice() -> Draft {
+    Draft { to: ALICE, ..Draft::new(7) }
+}
+
+/// A message that is for somebody else, as it turns out, leaves no conversation behind; the next message makes it again.
+#[test]
+fn a_conversation_without_messages_is_none() {
+    let (_parent, dir) = data();
+    let mut feed = Feed::new(&dir);
+    let late = Draft { to: BOB, stamp: 50, ..Draft::new(5) };
+    feed.message(&late.fact(at(1, 1)));
+    assert_eq!(feed.conversations(BOB, 9).0.len(), 1);
+    feed.message(&Draft { to: CAROL, stamp: 5, ..late }.fact(at(2, 1)));
+    assert_eq!((feed.conversations(BOB, 9).0.len(), feed.conversations(CAROL, 9).0.len()), (0, 1));
+    assert_eq!(feed.conversations(ALICE, 9).0.len(), 1);
+    feed.message(&Draft::new(60).fact(at(1, 2)));
+    assert_eq!((feed.conversations(BOB, 9).0.len(), feed.conversations(ALICE, 9).0.len()), (1, 2));
+}
+
+/// The same with a start in between, after which nobody knows that there were messages before.
+#[test]
+fn a_conversation_that_begins_again_is_one() {
+    let (_parent, dir) = data();
+    let mut feed = Feed::new(&dir);
+    let late = Draft { to: BOB, stamp: 50, ..Draft::new(5) };
+    feed.message(&late.fact(at(1, 1)));
+    feed.message(&Draft { to: CAROL, stamp: 5, ..late }.fact(at(2, 1)));
+    feed.views.commit().unwrap();
+    drop(feed);
+    let mut feed = Feed::open(&dir, LogIndex(2));
+    feed.message(&Draft::new(60).fact(at(1, 2)));
+    feed.views.commit().unwrap();
+    let file = rusqlite::Connection::open(dir.path().join("views.db")).unwrap();
+    let bytes: i64 = file.query_row("SELECT sum(length(entries)) FROM partners", [], |row| row.get(0)).unwrap();
+    assert_eq!(bytes, 6 * 40, "it stands there twice");
+    assert_eq!((feed.conversations(BOB, 9).0.len(), feed.conversations(ALICE, 9).0.len()), (1, 2));
+}
+
+/// Of more partners than are looked at those count with whom it began last.
+#[test]
+fn so_many_partners_are_looked_at() {
+    let (_parent, dir) = data();
+    let mut feed = Feed::new(&dir);
+    for n in 1..=1100 {
+        feed.message(&Draft { to: AccountId(n), ..Draft::new(n as u64) }.fact(at(1, n as u64)));
+    }
+    let (found, more) = feed.conversations(ALICE, 200);
+    assert_eq!((found.len(), found[0].to, found[199].to, more), (200, AccountId(1100), AccountId(901), true));
+    // Whoever goes on by pages comes to their end, too, and each comes once.
+    let (found, more) = feed.conversations(ALICE, 5000);
+    assert_eq!((found.len(), found[999].to, more), (1000, AccountId(101), false));
+    let mut paged = Vec::new();
+    let mut more = true;
+    while more {
+        let before = paged.last().map(|last: &MessageRecord| last.order);
+        let (page, goes_on) = feed.conversations_before(ALICE, before, 150);
+        assert!(!page.is_empty() && paged.len() < 1000, "there was said to be more");
+        (more, paged) = (goes_on, [paged, page].concat());
+    }
+    assert_eq!(paged, found);
+}
+
+/// Who has written with whom is known in memory only as far as it is in the file.
+#[test]
+fn partners_of_a_transaction_that_came_to_nothing_are_written_again() {
+    let (_parent, dir) = data();
+    let mut feed = Feed::new(&dir);
+    feed.views.commit().unwrap();
+    for n in 1..=2000 {
+        feed.message(&Draft::new(n).fact(at(1, n)));
+    }
+    // The disk is full at another step of it each time.
+    let mut failed = 0;
+    for pages in 1.. {
+        feed.views.limit_pages(pages).unwrap();
+        feed.views.commit().unwrap();
+        if !feed.views.is_full() {
+            break;
+        }
+        failed += 1;
+        assert!(failed < 1000 && feed.conversations(ALICE, 9).0.is_empty());
+    }
+    assert!(failed > 0);
+    assert_eq!(keys(&feed.conversations(ALICE, 9).0), [key(2000, 2000)]);
+    feed.views.close().unwrap();
+    let mut again = Views::open(&dir, LogIndex(2000), 0).unwrap();
+    let (found, _) = messages(again.query(&Query::Conversations { account: BOB, before: None, limit: 9 }).unwrap());
+    assert_eq!(keys(&found), [key(2000, 2000)]);
+}
+
+#[test]
 fn deleting_drops_what_waits_and_keeps_the_history() {
     let (_parent, dir) = data();
     let mut feed = Feed::new(&dir);

@@ -42,6 +42,7 @@ fn read(op: &Op, reply: Reply) -> Result<Done, Refusal> {
         Op::Pending { .. } => Done::Pending(reply.read()?),
         Op::Listen => Done::Listen(reply.read()?),
         Op::History { .. } => Done::History(reply.read()?),
+        Op::Conversations { .. } => Done::Conversations(reply.read()?),
         Op::Delivered { .. } | Op::Ping => Done::Nothing(reply.read()?),
     })
 }
@@ -105,12 +106,15 @@ impl Machine {
             event::Event::Replicas { replicas, stale } if self.leadership.leader == Some(r) => {
                 self.tell(Event::Replicas { replicas, stale });
             }
+            event::Event::Presence(presence) if self.leadership.leader == Some(r) => {
+                self.tell(Event::Presence(presence))
+            }
             event::Event::Closed { reason: CloseReason::Deleted } => self.on_session_closed(r, LogoutReason::Deleted),
             event::Event::Closed { reason: CloseReason::LoggedOut } => {
                 self.on_session_closed(r, LogoutReason::LoggedOut);
             }
             event::Event::Closed { .. } => self.close(r),
-            event::Event::Replicas { .. } | event::Event::Unknown => {}
+            event::Event::Replicas { .. } | event::Event::Presence(_) | event::Event::Unknown => {}
         }
     }
 

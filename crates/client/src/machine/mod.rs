@@ -248,7 +248,7 @@ impl Machine {
 
     /// Tells the caller. What is only advice is dropped when the caller is too far behind.
     fn tell(&mut self, event: Event) {
-        let advice = matches!(event, Event::Receipt(_) | Event::Replicas { .. });
+        let advice = matches!(event, Event::Receipt(_) | Event::Presence(_) | Event::Replicas { .. });
         if !advice || self.stream.has_room() {
             let number = self.stream.next();
             self.outputs.push_back(Output::Event { number, event });

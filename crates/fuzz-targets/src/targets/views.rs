@@ -69,5 +69,16 @@ fn look_up(views: &mut Views, one: AccountId, other: AccountId, key: Key) {
         panic!("no messages")
     };
     assert!(messages.is_sorted_by(|newer, older| newer.order >= older.order), "newest first");
+    let Found::Messages { messages, .. } = ask(Query::Conversations { account: one, before: None, limit }) else {
+        panic!("no messages")
+    };
+    assert!(messages.is_sorted_by(|newer, older| newer.order >= older.order), "newest first");
+    for last in messages {
+        let with = if last.author == one { last.to } else { last.author };
+        let Found::Messages { messages, .. } = ask(Query::History { one, other: with, before: None, limit: 1 }) else {
+            panic!("no messages")
+        };
+        assert_eq!(messages, [last], "the newest of that history");
+    }
     ask(Query::Known { author: one, key });
 }

@@ -239,7 +239,7 @@ fn http_that_is_not_right() {
         assert!(get(garbage).starts_with("HTTP/1.1 404"));
     }
     for other in [&b"POST /metrics HTTP/1.1\r\n\r\n"[..], b"PUT / HTTP/1.1\r\n\r\n", b"OPTIONS * HTTP/1.1\r\n\r\n"] {
-        assert!(get(other).contains("bad_request"), "another method is no protocol of this port");
+        assert!(get(other).starts_with("HTTP/1.1 405"));
     }
     let mut endless = b"GET /healthz HTTP/1.1\r\n".to_vec();
     endless.extend(b"X: y\r\n".repeat(2 << 20));

@@ -126,6 +126,9 @@ pub(crate) fn size_of(item: &ToClient) -> usize {
     match item {
         ToClient::Event(Event::Message(view), _) => view.message.text.len() + 300,
         ToClient::Answer(_, Ok(Answer::Pending { messages, .. } | Answer::History { messages, .. })) => views(messages),
+        ToClient::Answer(_, Ok(Answer::Conversations { conversations, .. })) => {
+            conversations.iter().map(|conversation| conversation.last.message.text.len() + 400).sum()
+        }
         ToClient::Answer(_, Ok(Answer::Names { names, .. })) => names.len() * 40,
         _ => 100,
     }

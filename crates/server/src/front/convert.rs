@@ -16,9 +16,10 @@ const PATTERN_BYTES: usize = 256;
 /// How large a compiled pattern may be, in bytes. It bounds the time that compiling takes, too, on the
 /// network's thread: about a millisecond, and 10 ms for the worst that is known.
 const PATTERN_SIZE: usize = 256 * 1024;
-/// Names and messages in a page, if nothing is said, and at most.
+/// Names, messages and conversations in a page, if nothing is said, and at most.
 const NAMES: (u32, u32) = (100, 1000);
 const MESSAGES: (u32, u32) = (50, 500);
+const CONVERSATIONS: (u32, u32) = (100, 200);
 
 /// The longest text within a line, in bytes as it is escaped there: the rest is for all else that the line says.
 const ESCAPED_BYTES: usize = LINE_BYTES - 2048;
@@ -109,6 +110,10 @@ pub fn request(op: Op, seen_key: &SeenKey) -> Result<CoreRequest, Refusal> {
             let before = before.map(|before| pos(&before, "before")).transpose()?.map(|pos| pos.order);
             CoreRequest::History { with, limit: within(limit, MESSAGES), before }
         }
+        Op::Conversations { limit, before } => {
+            let before = before.map(|before| pos(&before, "before")).transpose()?.map(|pos| pos.order);
+            CoreRequest::Conversations { limit: within(limit, CONVERSATIONS), before }
+        }
     })
 }
 
@@ -175,6 +180,9 @@ fn cut(answer: &mut answer::Answer, length: usize) -> bool {
     }
     match &mut answer.result {
         Ok(Done::History(page)) if page.messages.len() > 1 => keep(&mut page.messages, &mut page.more, length),
+        Ok(Done::Conversations(page)) if page.conversations.len() > 1 => {
+            keep(&mut page.conversations, &mut page.more, length)
+        }
         Ok(Done::Pending(page)) if page.messages.len() > 1 => keep(&mut page.messages, &mut page.more, length),
         Ok(Done::List(page)) if page.names.len() > 1 => keep(&mut page.names, &mut page.more, length),
         _ => false,
@@ -294,8 +302,23 @@ fn done(answer: io::Answer, shape: Shape, wire: &Wire) -> Done {
             more,
         }),
         io::Answer::Listening { pending } => Done::Listen(answer::Listening { pending }),
-        io::Answer::History { messages, more } => Done::History(answer::HistoryPage {
+        io::Answer::History { with, messages, more } => Done::History(answer::HistoryPage {
+            account: with.account.to_string(),
+            name: with.name.to_string(),
+            online: with.online,
             messages: messages.into_iter().map(|view| message(view, LogIndex::NONE, wire)).collect(),
+            more,
+        }),
+        io::Answer::Conversations { conversations, more } => Done::Conversations(answer::ConversationsPage {
+            conversations: conversations
+                .into_iter()
+                .map(|io::Conversation { with, last }| answer::Conversation {
+                    account: with.account.to_string(),
+                    name: with.name.to_string(),
+                    online: with.online,
+                    last: message(last, LogIndex::NONE, wire),
+                })
+                .collect(),
             more,
         }),
     }
@@ -325,6 +348,9 @@ pub fn event(event: io::Event, wire: &Wire) -> Event {
         }
         io::Event::Receipt { key, to } => {
             Event::Receipt(event::Receipt { message: uuid(key), to: to.to_string(), state: ReceiptState::Delivered })
+        }
+        io::Event::Presence(io::Person { account, name, online }) => {
+            Event::Presence(event::Presence { account: account.to_string(), name: name.to_string(), online })
         }
         io::Event::Health(health) => Event::Replicas { replicas: replicas(&health, wire), stale: health.stale },
     }

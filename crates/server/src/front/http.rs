@@ -1,4 +1,4 @@
-//! HTTP, as far as machines ask for health, and the beginning of WebSockets: one request a connection.
+//! HTTP: the page, what machines ask about health, and the beginning of WebSockets. One request a connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,8 @@ use lastword_core::io::{Answer, ConnectionId, Health, Request, Tag};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::head::Head;
+use super::page;
+use super::response::Response;
 use super::websocket;
 use crate::engine::ToCore;
 use crate::engine::outbox::{self, ToClient};
@@ -40,57 +42,59 @@ pub(crate) async fn serve(mut stream: Stream, from: Address, mut read: Vec<u8>, 
         () = shared.engine.closing() => return,
     };
     let mut only_head = false;
-    let mut response = match whole {
+    let response = match whole {
+        Ok(Some(head)) if !["GET", "HEAD"].contains(&head.method()) => {
+            Response::text("405 Method Not Allowed", "There is only GET and HEAD here.\n").with("Allow", "GET, HEAD")
+        }
         Ok(Some(head)) if head.path() == "/ws" => match websocket::accept(&head, shared) {
             Ok(response) => {
                 drop(counted);
-                if write(&mut stream, &response).await {
+                if write(&mut stream, response.as_bytes()).await {
                     websocket::serve(stream, from, read, shared).await;
                 }
                 return;
             }
-            Err((status, why)) => response(status, &why),
+            Err((status, why)) => Response::text(status, why),
         },
         Ok(Some(head)) => {
             only_head = head.method() == "HEAD";
             respond(&head, shared).await
         }
-        Ok(None) if read.len() > HEAD_BYTES => response("431 Request Header Fields Too Large", "too long\n"),
+        Ok(None) if read.len() > HEAD_BYTES => Response::text("431 Request Header Fields Too Large", "too long\n"),
         _ => return,
     };
-    if only_head && let Some(end) = response.find("\r\n\r\n") {
-        response.truncate(end + 4);
-    }
-    write(&mut stream, &response).await;
+    write(&mut stream, &response.into_bytes(only_head)).await;
     super::linger(stream).await;
 }
 
 /// Whether it could be written.
-async fn write(stream: &mut Stream, response: &str) -> bool {
+async fn write(stream: &mut Stream, response: &[u8]) -> bool {
     let written = async {
-        stream.write_all(response.as_bytes()).await?;
+        stream.write_all(response).await?;
         stream.flush().await
     };
     matches!(tokio::time::timeout(PATIENCE, written).await, Ok(Ok(())))
 }
 
-async fn respond(head: &Head, shared: &Arc<Shared>) -> String {
-    let path = head.path();
-    if !["/healthz", "/readyz", "/metrics"].contains(&path) {
-        return response("404 Not Found", "There is /healthz, /readyz, /metrics and /ws here.\n");
-    }
-    if path == "/metrics" {
-        let text = scrape::text(&shared.engine, &shared.wire.group).await;
-        return response_of("200 OK", scrape::CONTENT_TYPE, &text);
-    }
-    let Some(health) = health(shared).await else {
-        return response("503 Service Unavailable", "this replica does not answer\n");
-    };
-    match path {
-        "/readyz" if health.stale => {
-            response("503 Service Unavailable", "stale: this replica has not met another one since its start\n")
+async fn respond(head: &Head, shared: &Arc<Shared>) -> Response {
+    let group = &shared.wire.group;
+    match head.path() {
+        "/metrics" => {
+            let text = scrape::text(&shared.engine, group).await;
+            Response::of("200 OK", scrape::CONTENT_TYPE, text.into_bytes())
         }
-        _ => response("200 OK", "ok\n"),
+        path @ ("/healthz" | "/readyz") => match health(shared).await {
+            None => Response::text("503 Service Unavailable", "this replica does not answer\n"),
+            Some(health) if path == "/readyz" && health.stale => Response::text(
+                "503 Service Unavailable",
+                "stale: this replica has not met another one since its start\n",
+            ),
+            Some(_) => Response::text("200 OK", "ok\n"),
+        },
+        _ => page::respond(head, &group.members).unwrap_or_else(|| {
+            let text = "There is the page at /, and /healthz, /readyz, /metrics and /ws here.\n";
+            Response::text("404 Not Found", text)
+        }),
     }
 }
 
@@ -107,15 +111,4 @@ async fn health(shared: &Arc<Shared>) -> Option<Arc<Health>> {
         ToClient::Answer(_, Ok(Answer::Status { health, .. })) => Some(health),
         _ => None,
     })
-}
-
-fn response(status: &str, body: &str) -> String {
-    response_of(status, "text/plain; charset=utf-8", body)
-}
-
-fn response_of(status: &str, content_type: &str, body: &str) -> String {
-    format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    )
 }

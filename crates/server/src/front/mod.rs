@@ -8,6 +8,8 @@ mod head;
 pub(crate) mod http;
 pub(crate) mod lines;
 pub(crate) mod origins;
+mod page;
+mod response;
 mod websocket;
 
 use std::time::Duration;

@@ -42,6 +42,11 @@ impl Origins {
         {
             return true;
         }
+        // A group on this machine, whose pages can be asked for by this name, too. It can't be led elsewhere: browsers know
+        // what it means.
+        if address.host == "localhost" && self.group.iter().any(|own| own.port == address.port && own.is_loopback()) {
+            return true;
+        }
         // Own host, by its number. By a name it could be one that its owner has led to this machine's address just now,
         // after the page was loaded from elsewhere.
         let is_number = address.host == "localhost" || address.host.parse::<IpAddr>().is_ok();
@@ -58,6 +63,23 @@ fn read(authority: &str, default: u16) -> Option<Address> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn localhost_is_the_group_if_that_is_on_this_machine() {
+        let group = ["127.0.0.1:65433", "[::1]:65434", "192.0.2.7:65435"].map(|address| address.parse().unwrap());
+        let origins = Origins::new(&[], &group);
+        for (origin, allowed) in [
+            ("http://localhost:65433", true),
+            ("https://LOCALHOST:65434", true),
+            ("http://localhost:65435", false),
+            ("http://localhost:8000", false),
+            ("http://localhost", false),
+            ("http://localhost.evil.example:65433", false),
+            ("http://evil.localhost:65433", false),
+        ] {
+            assert_eq!(origins.allow(origin, Some("127.0.0.1:65434")), allowed, "{origin}");
+        }
+    }
 
     #[test]
     fn own_host_the_group_and_what_is_named() {

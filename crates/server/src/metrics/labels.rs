@@ -55,6 +55,7 @@ labels! {
         Listen = "listen",
         Delivered = "delivered",
         History = "history",
+        Conversations = "conversations",
         Ping = "ping",
     }
 
@@ -140,6 +141,7 @@ impl Operation {
             Op::Listen => Self::Listen,
             Op::Delivered { .. } => Self::Delivered,
             Op::History { .. } => Self::History,
+            Op::Conversations { .. } => Self::Conversations,
             Op::Ping => Self::Ping,
         }
     }
@@ -149,7 +151,7 @@ impl Operation {
         match self {
             Self::Send => Kind::Send,
             Self::Create | Self::Login | Self::Password => Kind::Password,
-            Self::List | Self::Pending | Self::History => Kind::Read,
+            Self::List | Self::Pending | Self::History | Self::Conversations => Kind::Read,
             // Gathered for up to 100 ms: among the others it would hide how long those take.
             Self::Delivered => Kind::Delivered,
             _ => Kind::Other,

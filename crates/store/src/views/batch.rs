@@ -16,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::entries::{self, HISTORY, INBOX, KEYS, OUTBOX, Waiting};
 use super::leaves::Edit;
 use super::messages::{self, Messages};
+use super::partners::KnownPairs;
 use crate::error::StoreError;
 use crate::read::LogReader;
 use crate::sql::{Id, Whole, small};
@@ -56,12 +57,14 @@ impl<'changes> Batch<'changes> {
         batch
     }
 
-    /// Writes all of it. `deleted`: the accounts that are, of all. Says how many more messages wait now.
+    /// Writes all of it. `deleted`: the accounts that are, of all; `pairs`: who is known to have written with whom.
+    /// Says how many more messages wait now.
     pub fn write(
         self,
         connection: &Connection,
         log: &LogReader,
         deleted: &mut HashSet<AccountId>,
+        pairs: &mut KnownPairs,
     ) -> Result<i64, StoreError> {
         for position in &self.unreadable {
             let mut put = connection.prepare_cached("INSERT INTO unreadable VALUES (?1, ?2)")?;
@@ -75,7 +78,7 @@ impl<'changes> Batch<'changes> {
                 deleted.insert(record.id);
             }
         }
-        let mut writing = Writing { connection, log, deleted, delivered: HashMap::new(), more: 0 };
+        let mut writing = Writing { connection, log, deleted, pairs, delivered: HashMap::new(), more: 0 };
         let raised = writing.raise(self.delivered)?;
         let again = writing.put_messages(self.messages)?;
         for raise in raised {
@@ -103,6 +106,7 @@ struct Writing<'views> {
     connection: &'views Connection,
     log: &'views LogReader,
     deleted: &'views HashSet<AccountId>,
+    pairs: &'views mut KnownPairs,
     /// What is delivered, as far as it was asked for.
     delivered: HashMap<(AccountId, Incarnation), Seq>,
     /// So many more messages wait than before.
@@ -174,15 +178,18 @@ impl Writing<'_> {
 
     fn put_news(&mut self, news: &[(LogIndex, &Arc<Fact>)]) -> Result<(), StoreError> {
         let (mut history, mut waiting) = (Vec::with_capacity(news.len()), Vec::new());
+        let mut pairs = Vec::with_capacity(news.len());
         for &(place, fact) in news {
             let Body::Message(message) = &fact.body else { continue };
             let conversation = entries::conversation(fact.author, message.to);
             history.push((entries::history(conversation, fact.order(), place), Edit::Add));
+            pairs.push((conversation, place));
             if self.waits(fact, message)? {
                 let (position, order) = (fact.position, fact.order());
                 waiting.push(Waiting { receiver: message.to, place, position, author: fact.author, order });
             }
         }
+        self.pairs.put(self.connection, pairs)?;
         HISTORY.edit(self.connection, history)?;
         self.edit_waiting(&waiting, Edit::Add)
     }
@@ -276,9 +283,11 @@ impl Writing<'_> {
     }
 
     /// From now on the message is shown as this fact of it says.
-    fn show_as(&self, known: &MessageRecord, fact: &Fact, message: &Message) -> Result<MessageRecord, StoreError> {
+    fn show_as(&mut self, known: &MessageRecord, fact: &Fact, message: &Message) -> Result<MessageRecord, StoreError> {
         let shown = MessageRecord { to: message.to, order: fact.order(), ..known.clone() };
         messages::show_as(self.connection, known.index, fact)?;
+        let conversation = entries::conversation(shown.author, shown.to);
+        self.pairs.put(self.connection, vec![(conversation, shown.index)])?;
         let entry = |record: &MessageRecord| {
             entries::history(entries::conversation(record.author, record.to), record.order, record.index)
         };

@@ -11,6 +11,8 @@ use super::leaves::{Set, set};
 pub(super) const KEYS: Set<KEY> = set!("keys");
 /// Conversations: the smaller account, the larger one, stamp, incarnation, place.
 pub(super) const HISTORY: Set<HISTORY_ENTRY> = set!("history");
+/// With whom an account has written: account, place of the first message, partner.
+pub(super) const PARTNERS: Set<PARTNERS_ENTRY> = set!("partners");
 /// What waits for a receiver: see [`Waiting`].
 pub(super) const INBOX: Set<INBOX_ENTRY> = set!("inbox");
 /// What waits, of an author: author, stamp, incarnation, place.
@@ -18,6 +20,9 @@ pub(super) const OUTBOX: Set<OUTBOX_ENTRY> = set!("outbox");
 
 pub(super) const KEY: usize = 1 + 16 + 16 + 8;
 pub(super) const HISTORY_ENTRY: usize = 16 + 16 + 8 + 8 + 8;
+pub(super) const PARTNERS_ENTRY: usize = 16 + 8 + 16;
+/// The part of an entry of [`HISTORY`] that names a conversation.
+pub(super) const CONVERSATION: usize = 16 + 16;
 pub(super) const INBOX_ENTRY: usize = 16 + 8 + 8 + 8 + 16 + 8 + 8;
 pub(super) const OUTBOX_ENTRY: usize = 16 + 8 + 8 + 8;
 /// The part of an entry of [`KEYS`] that names a message.
@@ -61,21 +66,48 @@ pub(super) fn version_7_from(key: Key) -> [u8; 17] {
     join(&[&[1], &key.0.to_be_bytes()])
 }
 
-pub(super) fn conversation(one: AccountId, other: AccountId) -> [u8; 32] {
+pub(super) fn conversation(one: AccountId, other: AccountId) -> [u8; CONVERSATION] {
     join(&[&one.min(other).0.to_be_bytes(), &one.max(other).0.to_be_bytes()])
 }
 
-pub(super) fn history_before(conversation: [u8; 32], order: Order) -> [u8; HISTORY_ENTRY - 8] {
-    join(&[&conversation, &order.stamp.0.to_be_bytes(), &order.incarnation.0.to_be_bytes()])
+pub(super) fn history_before(conversation: [u8; CONVERSATION], order: Order) -> [u8; HISTORY_ENTRY - 8] {
+    join(&[&conversation, &order_key(order)])
 }
 
 /// After every entry of a conversation.
-pub(super) fn history_end(conversation: [u8; 32]) -> [u8; HISTORY_ENTRY - 8] {
+pub(super) fn history_end(conversation: [u8; CONVERSATION]) -> [u8; HISTORY_ENTRY - 8] {
     join(&[&conversation, &[u8::MAX; 16]])
 }
 
-pub(super) fn history(conversation: [u8; 32], order: Order, place: LogIndex) -> [u8; HISTORY_ENTRY] {
+pub(super) fn history(conversation: [u8; CONVERSATION], order: Order, place: LogIndex) -> [u8; HISTORY_ENTRY] {
     join(&[&history_before(conversation, order), &place.0.to_be_bytes()])
+}
+
+/// What is in [`PARTNERS`] of two people whose first message has this place: of each one.
+pub(super) fn partners(conversation: [u8; CONVERSATION], place: LogIndex) -> [[u8; PARTNERS_ENTRY]; 2] {
+    let (one, other) = conversation.split_at(16);
+    let place = place.0.to_be_bytes();
+    [join(&[one, &place, other]), join(&[other, &place, one])]
+}
+
+/// After every entry of an account.
+pub(super) fn partners_end(account: AccountId) -> [u8; PARTNERS_ENTRY - 16] {
+    join(&[&account.0.to_be_bytes(), &[u8::MAX; 8]])
+}
+
+/// The partner in an entry, if that is one of this account.
+pub(super) fn partner(account: AccountId, entry: &[u8; PARTNERS_ENTRY]) -> Option<AccountId> {
+    (u128_at(entry, 0) == account.0).then(|| AccountId(u128_at(entry, 24)))
+}
+
+/// An order as it stands in an entry of [`HISTORY`]: bytes that sort as it does.
+pub(super) fn order_key(order: Order) -> [u8; 16] {
+    join(&[&order.stamp.0.to_be_bytes(), &order.incarnation.0.to_be_bytes()])
+}
+
+/// The order of a message in an entry of [`HISTORY`]: bytes that sort as it does.
+pub(super) fn order_bytes(entry: &[u8; HISTORY_ENTRY]) -> &[u8] {
+    &entry[CONVERSATION..CONVERSATION + 16]
 }
 
 /// A message that waits.

@@ -163,7 +163,7 @@ impl<const N: usize> Set<N> {
         Ok(())
     }
 
-    /// The first entry of each prefix, in the order of the prefixes, which must be sorted.
+    /// The last entry of each prefix, in the order of the prefixes, which must be sorted.
     ///
     /// # Errors
     /// The set can't be read.

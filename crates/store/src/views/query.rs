@@ -6,6 +6,7 @@ use lastword_facts::views::{Found, MessageRecord, Query};
 use super::Views;
 use super::entries::{self, HISTORY, INBOX, KEYS, OUTBOX};
 use super::messages::Messages;
+use super::partners;
 use crate::error::StoreError;
 
 impl Views {
@@ -41,6 +42,7 @@ impl Views {
                 self.found(&page)
             }
             Query::History { one, other, before, limit } => self.history(one, other, before, limit),
+            Query::Conversations { account, before, limit } => self.conversations(account, before, limit),
             Query::Known { author, key } => Ok(Found::Known(self.known(author, key)?)),
             Query::Facts { .. } => Ok(Found::Facts { facts: Vec::new(), damaged: None }),
         }
@@ -72,6 +74,22 @@ impl Views {
         HISTORY.down(&self.connection, &before, |entry| {
             page.take(entry.starts_with(&conversation), entries::place_of(entry))
         })?;
+        self.found(&page)
+    }
+
+    fn conversations(&self, account: AccountId, before: Option<Order>, limit: u32) -> Result<Found, StoreError> {
+        let partners = partners::newest(&self.connection, account)?;
+        let living = partners.difference(&self.deleted);
+        let mut pairs: Vec<_> = living.map(|&other| entries::conversation(account, other)).collect();
+        pairs.sort_unstable();
+        // With one whose only message turned out to be for somebody else there is none.
+        let mut last: Vec<_> = HISTORY.find(&self.connection, pairs.into_iter())?.into_iter().flatten().collect();
+        last.sort_unstable_by(|one, other| entries::order_bytes(other).cmp(entries::order_bytes(one)));
+        let before = before.map(entries::order_key);
+        let mut page = Page::new(limit);
+        last.iter()
+            .skip_while(|entry| before.is_some_and(|before| entries::order_bytes(entry) >= &before[..]))
+            .all(|entry| page.take(true, entries::place_of(entry)));
         self.found(&page)
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use lastword_facts::fact::Message;
-use lastword_facts::ids::{AccountId, Incarnation, Key, LogIndex, Position, Seq, Stamp};
+use lastword_facts::ids::{AccountId, Incarnation, Key, LogIndex, Order, Position, Seq, Stamp};
 use lastword_facts::views::{AccountRecord, Applied, Change, Found, MessageRecord};
 use lastword_facts::{Body, Fact};
 use lastword_store::{DataDir, Log, Views};
@@ -112,6 +112,21 @@ impl Feed {
     pub fn history(&mut self, one: AccountId, other: AccountId) -> Vec<MessageRecord> {
         let query = lastword_facts::views::Query::History { one, other, before: None, limit: 10_000 };
         messages(self.views.query(&query).unwrap()).0
+    }
+
+    /// The last messages of an account's conversations, and whether there are more.
+    pub fn conversations(&mut self, account: AccountId, limit: u32) -> (Vec<MessageRecord>, bool) {
+        self.conversations_before(account, None, limit)
+    }
+
+    /// Those that go on below a message of this order.
+    pub fn conversations_before(
+        &mut self,
+        account: AccountId,
+        before: Option<Order>,
+        limit: u32,
+    ) -> (Vec<MessageRecord>, bool) {
+        messages(self.views.query(&lastword_facts::views::Query::Conversations { account, before, limit }).unwrap())
     }
 }
 

@@ -274,6 +274,7 @@ fn describe_event(number: EventNumber, event: Event) -> String {
         Event::NoReplica => "no replica".into(),
         Event::LoggedOut { reason } => format!("logged out: {reason:?}"),
         Event::Receipt(receipt) => format!("receipt {}", receipt.message),
+        Event::Presence(presence) => format!("presence {} {}", presence.name, presence.online),
         Event::Replicas { .. } => "replicas".into(),
     }
 }

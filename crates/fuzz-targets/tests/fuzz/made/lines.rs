@@ -48,7 +48,7 @@ fn create(chance: &mut Chance) -> Op {
 fn op(chance: &mut Chance) -> Op {
     let limit = chance.once_in(2).then(|| chance.odd() as u32);
     let listed = *chance.of(&["", ".", "^a", "(?i)BOB", "(", "\\pL{1000}", "[^\\x00-\\x7f]{99}"]);
-    match chance.below(20) {
+    match chance.below(21) {
         0 => create(chance),
         1 | 2 => Op::Login { name: name(chance), password: password(chance) },
         3 => Op::Resume { token: token(chance), seen: chance.once_in(2).then(|| seen(chance)) },
@@ -62,7 +62,8 @@ fn op(chance: &mut Chance) -> Op {
         14 | 15 => Op::Listen,
         16 => Op::Delivered { upto: pos(chance) },
         17 => Op::History { with: name(chance), limit, before: chance.once_in(2).then(|| pos(chance)) },
-        18 => Op::Hello { version: chance.odd() as u32 },
+        18 => Op::Conversations { limit, before: chance.once_in(2).then(|| pos(chance)) },
+        19 => Op::Hello { version: chance.odd() as u32 },
         _ => Op::Ping,
     }
 }

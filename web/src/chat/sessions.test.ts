@@ -1,0 +1,119 @@
+import { describe, expect, it } from "vitest";
+import { createChat } from ".";
+import { alice, enter, world } from "./testing/scene";
+
+describe("sessions", () => {
+  it("a replica that does not know the token is told the password, and hears what was seen", async () => {
+    const w = await world();
+    const chat = await alice(w);
+    chat.send("#bob", "1");
+    await w.run(50);
+    w.get("b").tokens.clear();
+    w.get("c").tokens.clear();
+    w.get("a").crash();
+    chat.send("#bob", "2");
+    await w.run(100);
+    expect(w.get("b").log.map((it) => it.text)).toEqual(["1", "2"]);
+    const asked = w.get("b").asked.slice(-10).map((it) => it.op);
+    expect(asked.indexOf("login")).toBeLessThan(asked.lastIndexOf("resume"));
+    expect(chat.snapshot()).toMatchObject({ phase: "in" });
+  });
+
+  it("without a password, the next replica is asked; and it is tried again before a session counts as ended", async () => {
+    const w = await world();
+    const tab = w.tab();
+    await enter(w, "alice", tab);
+    const tokens = new Map(w.get("b").tokens);
+    w.get("b").tokens.clear();
+    w.get("c").tokens.clear();
+    w.get("a").crash();
+    const chat = createChat(tab.reload());
+    await w.run(2_000);
+    expect(chat.snapshot().phase).toBe("entering");
+    for (const [token, account] of tokens) w.get("b").tokens.set(token, account);
+    await w.run(2_000);
+    expect(chat.snapshot()).toMatchObject({ phase: "in", me: { name: "alice" } });
+  });
+
+  it("a session that every replica refuses has ended, and is forgotten", async () => {
+    const w = await world();
+    const tab = w.tab();
+    await enter(w, "alice", tab);
+    for (const it of w.replicas) it.tokens.clear();
+    const chat = createChat(tab.reload());
+    await w.run(2_000);
+    expect(chat.snapshot()).toMatchObject({ phase: "out", remembered: [] });
+    expect(chat.snapshot().notice).toBeDefined();
+  });
+
+  it("goes on after a reload; a new tab is nobody's, and may take up who is remembered; logout ends both", async () => {
+    const w = await world();
+    const tab = w.tab();
+    await enter(w, "alice", tab);
+    const chat = createChat(tab.reload());
+    expect(chat.snapshot().phase).toBe("entering");
+    await w.run(400);
+    expect(chat.snapshot().phase).toBe("in");
+    const second = createChat(w.tab(tab.local));
+    await w.run(400);
+    expect(second.snapshot()).toMatchObject({ phase: "out", remembered: [{ account: "#alice", name: "alice" }] });
+    const on = second.goOn("#alice");
+    await w.run(50);
+    await on;
+    expect(second.snapshot().phase).toBe("in");
+    const out = chat.logout();
+    await w.run(50);
+    await out;
+    expect(chat.snapshot()).toMatchObject({ phase: "out", remembered: [] });
+    expect(second.snapshot()).toMatchObject({ phase: "out" });
+    expect(second.snapshot().notice).toBeDefined();
+  });
+
+  it("a refusal carries the sentence; nobody answering is said after 30 s, with who was tried", async () => {
+    const w = await world();
+    const chat = createChat(w.tab());
+    await w.run(50);
+    const wrong = chat.login("alice", "wrong").catch((error: unknown) => error);
+    await w.run(50);
+    expect(await wrong).toMatchObject({ code: "wrong_login", message: "The sentence for wrong_login." });
+    for (const it of w.replicas) it.crash();
+    const lost = chat.login("alice", "correct horse").catch((error: unknown) => error);
+    await w.run(31_000);
+    expect(await lost).toMatchObject({ code: "no_answer", message: expect.stringContaining("a:1, b:1, c:1") as unknown });
+  });
+
+  it("an account that one replica alone has is made again at the next, and what was sent stands", async () => {
+    const w = await world();
+    const chat = createChat(w.tab());
+    await w.run(50);
+    w.get("a").isCut = true;
+    const made = chat.create("dora", "correct horse");
+    await w.run(50);
+    await made;
+    const opened = chat.open("bob");
+    await w.run(50);
+    chat.send(await opened, "1");
+    await w.run(50);
+    w.get("a").crash();
+    await w.run(100);
+    expect(w.get("b").accounts.get("#dora")).toBe("dora");
+    expect(w.get("b").log.map((it) => it.text)).toEqual(["1"]);
+    expect(chat.snapshot()).toMatchObject({ phase: "in", me: { name: "dora" } });
+  });
+
+  it("a logout whose answer is lost with its replica was done", async () => {
+    const w = await world();
+    const chat = await alice(w);
+    w.get("a").script = (request) => {
+      if (request.op !== "logout") return undefined;
+      for (const it of w.replicas) it.tokens.clear();
+      w.get("a").crash();
+      return null;
+    };
+    const out = chat.logout();
+    await w.run(200);
+    await out;
+    expect(chat.snapshot()).toMatchObject({ phase: "out", remembered: [] });
+    expect(w.get("b").asked.filter((it) => it.op === "login")).toEqual([]);
+  });
+});
