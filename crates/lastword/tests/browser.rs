@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         }
     }
     let mut node = Command::new("node");
-    node.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]);
+    node.args(["--test", "--test-concurrency=1", "--test-timeout=180000", "--test-reporter=spec"]);
     if let Ok(pattern) = std::env::var("BROWSER_TESTS") {
         node.arg(format!("--test-name-pattern={pattern}"));
     }
