@@ -3,10 +3,10 @@ import type { Chat, Snapshot } from "../chat/model";
 import { useArrivals } from "./arrivals";
 import { Entrance } from "./entrance";
 import { useFocusOnReturn } from "./focus";
-import { useSnapshot, useToday, useVisible } from "./hooks";
+import { useLasting, useSnapshot, useToday, useVisible } from "./hooks";
 import { followNotifications } from "./notify";
 import { useOpenConversation } from "./open-conversation";
-import { QuietLines } from "./quiet-lines";
+import { QuietLines, WORTH_A_WORD_MS } from "./quiet-lines";
 import { forgetRoute, goToList, useRoute } from "./route";
 import { loadSettings, saveSettings } from "./settings";
 import { Sidebar } from "./sidebar";
@@ -25,6 +25,7 @@ export function App({ chat }: { chat: Chat }) {
   const looked = visible ? conversation?.with : undefined;
   const spoken = useArrivals(chat, looked, settings);
   const inside = useInside(snapshot);
+  const alone = useLasting(!snapshot.connected, WORTH_A_WORD_MS);
 
   useEffect(() => chat.look(looked), [chat, looked]);
   useEffect(followNotifications, []);
@@ -47,7 +48,7 @@ export function App({ chat }: { chat: Chat }) {
       <QuietLines chat={chat} snapshot={snapshot} problem={problem} onDismiss={() => setProblem(undefined)} />
       {!inside && <Entrance chat={chat} snapshot={snapshot} />}
       {inside && (
-        <main class={`inside ${name === undefined ? "at-list" : "at-talk"}`}>
+        <main class={`inside ${name === undefined ? "at-list" : "at-talk"} ${alone ? "alone" : ""}`}>
           <Sidebar
             chat={chat}
             snapshot={snapshot}

@@ -3,7 +3,7 @@ import { useLasting } from "./hooks";
 import { CloseIcon } from "./icons";
 
 /** The chat goes on at another server in less: then nothing is said. */
-const WORTH_A_WORD_MS = 1_500;
+export const WORTH_A_WORD_MS = 1_500;
 const ALONE_OUTSIDE = "No server answers; this page goes on trying.";
 const ALONE_INSIDE = "No server answers; what you write is kept and goes out by itself.";
 

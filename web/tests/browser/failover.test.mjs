@@ -92,6 +92,7 @@ describe("servers are killed", () => {
     await carol.page.evaluate(() => navigator.serviceWorker.ready);
     await Promise.all([0, 1, 2].map((replica) => group.kill(replica)));
     await carol.page.getByText("No server answers").waitFor();
+    assert.equal(await carol.page.locator(".talk-head .presence").isVisible(), false, "nobody knows who is there");
     const texts = ["one", "two", "three"];
     for (const text of texts) await carol.send(text);
     await carol.composer.fill("a draft");
