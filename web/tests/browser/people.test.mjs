@@ -94,6 +94,41 @@ describe("people", () => {
     await Promise.all([gus.context.close(), hal.context.close()]);
   });
 
+  it("who has switched notifications on gets one, which opens the conversation", async () => {
+    const [lea, max, nora] = [await open(), await open(1), await open(2)];
+    await lea.page.addInitScript(() => {
+      window.shown = [];
+      window.Notification = class {
+        static permission = "granted";
+        static requestPermission = async () => "granted";
+        constructor(title, { body }) {
+          window.shown.push({ title, body, click: () => this.onclick() });
+        }
+        close() {}
+      };
+    });
+    await lea.page.reload();
+    await Promise.all([lea.create("lea"), max.create("max"), nora.create("nora")]);
+    const shown = () => lea.page.evaluate(() => window.shown.map(({ title, body }) => `${title}: ${body}`));
+    await Promise.all([max.meet("lea"), nora.meet("lea")]);
+    await max.send("not switched on yet");
+    await lea.page.getByText("1 unread").waitFor();
+    assert.deepEqual(await shown(), []);
+    await menu(lea);
+    await lea.page.getByRole("switch", { name: "Notifications" }).check();
+    await lea.page.keyboard.press("Escape");
+    await lea.page.getByRole("link", { name: /max/ }).click();
+    await max.send("in the open conversation");
+    await lea.log.getByText("in the open conversation").waitFor();
+    await nora.send("in another one");
+    await until("a notification is shown", async () => (await shown()).length > 0);
+    assert.deepEqual(await shown(), ["nora: in another one"]);
+    await lea.page.evaluate(() => window.shown[0].click());
+    await lea.log.getByText("in another one", { exact: true }).waitFor();
+    await lea.nothingWentWrong();
+    await Promise.all([lea, max, nora].map((window) => window.context.close()));
+  });
+
   it("password, logout and delete", async () => {
     const ida = await open();
     await ida.create("ida");
