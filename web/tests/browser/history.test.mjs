@@ -33,7 +33,13 @@ describe("10,000 messages in a conversation", () => {
     await rosa.login("rosa");
     await rosa.page.getByRole("link", { name: /sven/ }).click();
     const last = `${MESSAGES - 1}`;
-    await until("the last one is seen", async () => (await rosa.seen()).at(-1)?.text.split(" ")[0] === last);
+    await until("the last one is loaded", async () => (await rosa.seen()).at(-1)?.text.split(" ")[0] === last);
+    await until("it is seen", () =>
+      rosa.log.evaluate((log) => {
+        const bottom = [...log.querySelectorAll(".row")].at(-1).getBoundingClientRect().bottom;
+        return bottom <= log.getBoundingClientRect().bottom + 1;
+      }),
+    );
     const started = Date.now();
     const few = await keyTime(rosa);
     await rosa.toBeginning();
@@ -58,13 +64,7 @@ describe("10,000 messages in a conversation", () => {
     assert.ok(most <= ROWS, `${most} rows were in the page`);
 
     // What is read stays in place when a message comes.
-    const place = () =>
-      rosa.log.evaluate((log) => {
-        const middle = log.getBoundingClientRect().top + log.clientHeight / 2;
-        const rows = [...log.querySelectorAll(".row")];
-        const row = rows.find((row) => row.getBoundingClientRect().bottom > middle);
-        return `${row.dataset.key} ${Math.round(row.getBoundingClientRect().top)}`;
-      });
+    const place = () => rosa.log.evaluate(placeOf);
     const before = await place();
     const sven = await Lines.to(group.addresses[1]);
     await sven.ask("login", { name: "sven", password: PASSWORD });
@@ -86,6 +86,15 @@ describe("10,000 messages in a conversation", () => {
     await rosa.context.close();
   });
 });
+
+/** The message in the middle of what is seen, and where it stands. */
+function placeOf(log) {
+  const middle = log.getBoundingClientRect().top + log.clientHeight / 2;
+  // Between two rows is a little room.
+  const isThere = ({ top, bottom }) => bottom > middle && top < middle + 100;
+  const row = [...log.querySelectorAll(".row")].find((row) => isThere(row.getBoundingClientRect()));
+  return row && `${row.dataset.key} ${Math.round(row.getBoundingClientRect().top)}`;
+}
 
 /** From something being typed to the picture after the next one, in milliseconds: the middle of eleven. */
 async function keyTime(window) {
