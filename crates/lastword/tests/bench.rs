@@ -1,13 +1,21 @@
 //! `lastword bench`, as a user meets it: that it counts rightly, not how fast it is.
 
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+/// Each draws free ports for its servers, and two at once may draw the same.
+fn my_turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Runs a bench of one second, on three servers of its own. Its result, and whether it ended well.
 fn bench(arguments: &[&str]) -> (Value, bool) {
+    let _turn = my_turn();
     let output = Command::new(env!("CARGO_BIN_EXE_lastword"))
         .args(["bench", "--local", "--seconds", "1", "--json"])
         .args(arguments)
@@ -52,6 +60,7 @@ fn the_leader_dies_and_nothing_is_lost() {
 /// Ctrl-C leaves no server and no result behind.
 #[test]
 fn an_interrupted_run_has_no_result() {
+    let _turn = my_turn();
     let dir = tempfile::tempdir().expect("a temporary folder");
     let child = Command::new(env!("CARGO_BIN_EXE_lastword"))
         .args(["bench", "--local", "--seconds", "60", "--data"])
