@@ -7,6 +7,7 @@ mod group;
 mod import;
 mod key;
 mod local;
+mod memory;
 mod server;
 mod status;
 mod tls;
@@ -46,12 +47,8 @@ enum Command {
     Export(export::Arguments),
 }
 
-/// Facts are made on one thread and freed on another, a hundred thousand a second: the system's allocator
-/// takes its locks for that.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    memory::take_small_pages();
     let done = match Cli::parse().command {
         Command::Local(arguments) => local::run(&arguments),
         Command::Chat(arguments) => chat::run(&arguments),

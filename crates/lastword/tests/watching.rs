@@ -42,6 +42,16 @@ fn documented() -> BTreeSet<String> {
     names.filter_map(|name| name.split('{').next()).map(str::to_owned).collect()
 }
 
+/// A page of 2 MiB is cleared when its first byte is touched: who waits for the replica would wait for that.
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_comes_in_small_pages() {
+    let server = Server::start();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("Linux");
+    let large = status.lines().find_map(|line| line.strip_prefix("THP_enabled:"));
+    assert!(large.is_none_or(|large| large.trim() == "0"), "{large:?}");
+}
+
 /// What was asked is counted exactly, and what waits, waits.
 #[test]
 fn what_clients_did_stands_on_the_page() {
