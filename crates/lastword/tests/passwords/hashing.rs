@@ -88,18 +88,25 @@ fn unknown_names_take_as_long_as_wrong_passwords() {
 #[test]
 fn threads_that_hash_stand_back() {
     let server = Server::start_at(&addresses(1)[0], &["--hashes", "3"]);
-    let nice_of = |name: &str| -> Vec<i32> {
+    /// The policy of a thread that has a core only while nobody else wants it.
+    const SCHED_IDLE: i32 = 5;
+    // By the number of the field in `/proc/PID/task/TID/stat`: 19 is the priority, 41 the policy.
+    let field_of = |name: &str, number: usize| -> Vec<i32> {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid())).expect("Linux");
         let stats = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("stat")).ok());
         let fields = stats.filter_map(|stat| {
             let (before, after) = stat.rsplit_once(')')?;
-            // The nineteenth field, of which the third is the first after the name.
-            before.ends_with(&format!("({name}")).then(|| after.split_whitespace().nth(16)?.parse().ok())?
+            // The third is the first after the name.
+            before.ends_with(&format!("({name}")).then(|| after.split_whitespace().nth(number - 3)?.parse().ok())?
         });
         fields.collect()
     };
-    wait_until("there are three, with the lowest priority", || nice_of("hash") == [19; 3]);
-    let (log, network) = (nice_of("log"), nice_of("lastword"));
+    wait_until("there are three, with the lowest priority", || field_of("hash", 19) == [19; 3]);
+    wait_until("they lose their core to everybody", || field_of("hash", 41) == [SCHED_IDLE; 3]);
+    wait_until("one more keeps a little of it", || {
+        (field_of("hash-relief", 19), field_of("hash-relief", 41)) == (vec![19], vec![0])
+    });
+    let (log, network) = (field_of("log", 19), field_of("lastword", 19));
     assert!(log.len() == 1 && log[0] < 19 && network.iter().any(|&nice| nice < 19), "{log:?} {network:?}");
 }
 
