@@ -24,6 +24,8 @@ use crate::tls::Handshakes;
 /// Connections beyond all that clients may have, which might be other replicas, and how long they have to say so.
 const UNPLACED: usize = 256;
 const UNPLACED_PATIENCE: Duration = Duration::from_secs(1);
+/// Connections that are taken in one go.
+const AT_ONCE: u64 = 16;
 /// Bytes that are read at once until it is clear what a connection is.
 const SNIFF_BYTES: usize = 4096;
 /// After the server has stopped taking requests, what is in flight may take so long.
@@ -82,7 +84,12 @@ pub(crate) async fn serve(
     let addresses = Addresses::new(limits.connections_per_address);
     let closing = engine.closing();
     tokio::pin!(shutdown, closing);
+    let mut taken = 0u64;
     let asked_to_stop = loop {
+        // Thousands may knock at one moment: those who are inside have their turn in between.
+        if taken % AT_ONCE == AT_ONCE - 1 {
+            tokio::task::yield_now().await;
+        }
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut shutdown => break true,
@@ -97,13 +104,14 @@ pub(crate) async fn serve(
                 continue;
             }
         };
+        taken += 1;
         let _ = stream.set_nodelay(true);
         let own = addresses.enter(from).zip(places.clone().try_acquire_owned().ok());
         let shared = shared.clone();
         match own {
             Some((of_address, place)) => {
                 let place = Some(ClientPlace { _place: place, _of_address: of_address });
-                let patience = shared.limits.handshake;
+                let patience = shared.limits.handshake_of(taken);
                 tokio::spawn(async move { welcome(stream, from, &shared, place, patience).await });
             }
             // It may be another replica. With too many of these, too, it is closed at once.

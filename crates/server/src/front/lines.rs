@@ -115,7 +115,7 @@ impl Connection<'_> {
         let no_more = self.shared.engine.closing();
         tokio::pin!(no_more);
         let limits = &self.shared.limits;
-        let patience = tokio::time::sleep(limits.handshake);
+        let patience = tokio::time::sleep(limits.handshake_of(self.id.0));
         tokio::pin!(patience);
         let mut last_traffic = Instant::now();
         let mut closing = false;
