@@ -8,6 +8,7 @@ use lastword_protocol::line::Reply;
 use lastword_protocol::{Op, ServerLine};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
+use uuid::Uuid;
 
 use crate::connection::{Connection, News, Report};
 use crate::error::Error;
@@ -52,6 +53,7 @@ pub(crate) fn start(
     config: Config,
     tls: Option<Tls>,
 ) -> (mpsc::Sender<Command>, Taker, Arc<Mutex<Option<String>>>) {
+    let config = Config { spread: config.spread.or_else(|| Some(Uuid::now_v7().as_u64_pair().1)), ..config };
     let (commands, commands_in) = mpsc::channel(COMMANDS);
     let (reports, reports_in) = mpsc::channel(REPORTS);
     let room = usize::try_from(config.events_most.saturating_add(MORE_EVENTS)).unwrap_or(usize::MAX);

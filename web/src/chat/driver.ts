@@ -48,7 +48,8 @@ export class Driver {
     /** Something may have changed that is seen. */
     readonly touched: () => void,
   ) {
-    this.machine = new Machine(addresses, environment.now());
+    const [spread] = new Uint32Array(environment.random(4).slice().buffer);
+    this.machine = new Machine(addresses, environment.now(), undefined, spread);
     environment.onWake(() => this.handle({ is: "wake" }));
   }
 

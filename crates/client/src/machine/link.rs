@@ -122,8 +122,7 @@ impl Link {
     /// The dial failed, or the connection is gone; it is dialled again after a while.
     pub fn on_lost(&mut self, now: Time, config: &Config) {
         self.failures = if self.live().is_some() { 1 } else { self.failures.saturating_add(1) };
-        let wait = config.redial_first.saturating_mul(1 << (self.failures - 1).min(16));
-        self.state = State::Down(now + wait.min(config.redial_most));
+        self.state = State::Down(now + config.redial_wait(self.failures));
     }
 
     /// When something is to be done about it, if nothing comes.

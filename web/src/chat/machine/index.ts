@@ -55,6 +55,8 @@ export class Machine {
     addresses: readonly string[],
     public now: number,
     readonly started = now,
+    /** A number that differs from page to page. Without one, all wait as long before they dial again. */
+    private readonly spread?: number,
   ) {
     this.links = addresses.slice(0, CONFIG.addressesMost).map((address) => new Link(address));
     this.settleUntil = now + CONFIG.settle;
@@ -194,7 +196,7 @@ export class Machine {
   }
 
   private onLost(link: Link) {
-    link.onLost(this.now);
+    link.onLost(this.now, this.spread);
     if (this.leader === link) this.leader = undefined;
   }
 
