@@ -9,13 +9,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use lastword_facts::ids::{AccountId, Incarnation, Key, LogIndex, Position, Seq, Stamp};
 use lastword_facts::{Body, Fact, VersionVector};
 use lastword_marks::{Bug, planted};
 
 use crate::held::Held;
-use crate::time::Now;
+use crate::time::{Mono, Now};
 
 /// The log, as the core sees it.
 #[derive(Debug, Clone)]
@@ -35,6 +36,9 @@ pub(crate) struct Ledger {
     on_its_way: VecDeque<(Position, usize)>,
     /// So many bytes in all.
     pub(crate) on_its_way_bytes: usize,
+    /// Bytes of own facts that were made, and when the last one was.
+    pub(crate) made_bytes: u64,
+    made: Option<Mono>,
     /// The largest stamp ever seen.
     stamp: Stamp,
     /// What was taken in of others since the last own fact.
@@ -73,6 +77,8 @@ impl Ledger {
             durable_end: end,
             on_its_way: VecDeque::new(),
             on_its_way_bytes: 0,
+            made_bytes: 0,
+            made: None,
             stamp,
             changes,
             to_store: Vec::new(),
@@ -108,6 +114,7 @@ impl Ledger {
             self.stamp = self.stamp.min(Stamp(clock.0 + 60_000_000));
         }
         self.last = self.last.next();
+        self.made = Some(now.mono);
         let position = Position { incarnation: self.incarnation, seq: self.last };
         let changes = std::mem::take(&mut self.changes)
             .into_iter()
@@ -116,6 +123,11 @@ impl Ledger {
             .collect();
         let key = key.unwrap_or_else(|| Key::of_position(position));
         Arc::new(Fact::new(position, changes, self.stamp, author, key, body))
+    }
+
+    /// Whether a fact was made here within this time.
+    pub(crate) fn has_made(&self, now: Mono, within: Duration) -> bool {
+        self.made.is_some_and(|made| now.since(made) < within)
     }
 
     /// Looks at a fact from outside, and keeps it if it came too early.
@@ -151,6 +163,7 @@ impl Ledger {
         self.taken.raise(fact.position);
         self.observe(fact.stamp);
         if fact.position.incarnation == self.incarnation {
+            self.made_bytes += fact.bytes().len() as u64;
             self.recent.push(fact.clone());
         } else {
             self.changes.insert(fact.position.incarnation, self.taken.seq(fact.position.incarnation));

@@ -11,7 +11,7 @@
 //! | `ledger`, `held` | the log: taking facts in, causes first |
 //! | `apply` | what a fact does to the state |
 //! | `directory`, `keys`, `receipts` | the state |
-//! | `peers`, `replication`, `catching_up` | the other replicas: in sync, push, pull |
+//! | `peers`, `replication`, `catching_up`, `pace` | the other replicas: in sync, push, pull, how fast |
 //! | `damage` | records of the own log that can't be read |
 //! | `release`, `answering` | what answers and deliveries wait for |
 //! | `requests`, `accounts` | what clients ask |
@@ -42,6 +42,7 @@ mod keys;
 mod ledger;
 mod mailboxes;
 mod names;
+mod pace;
 pub mod peer_message;
 mod peers;
 mod presence;
@@ -108,8 +109,8 @@ pub struct Core {
     jobs: jobs::Jobs,
     deliveries: delivery::Deliveries,
     lists: VecDeque<requests::ListScan>,
-    /// Pushing was left off for others to have their turn.
-    more_to_push: bool,
+    /// Pushing was left off, for others to have their turn, until then.
+    more_to_push: Option<Mono>,
     tally: gauges::Tally,
     disk_has_room: bool,
     views_ready: bool,
@@ -165,7 +166,7 @@ impl Core {
             jobs: jobs::Jobs::default(),
             deliveries: delivery::Deliveries::default(),
             lists: VecDeque::new(),
-            more_to_push: false,
+            more_to_push: None,
             tally: gauges::Tally::default(),
             disk_has_room: true,
             views_ready: true,
@@ -263,8 +264,8 @@ impl Core {
     /// When to call with [`Input::Timer`] at the latest.
     pub fn poll_timeout(&self) -> Option<Mono> {
         let exact = [self.waiting.held_until, self.deliveries.due(), self.connections.watching.due()];
-        let at_once = (!self.lists.is_empty() || self.more_to_push).then_some(self.last_call);
-        exact.into_iter().flatten().chain(at_once).chain([self.last_tick + TICK]).min()
+        let at_once = (!self.lists.is_empty()).then_some(self.last_call);
+        exact.into_iter().flatten().chain(at_once).chain(self.more_to_push).chain([self.last_tick + TICK]).min()
     }
 
     /// Puts what disks and peers are to get before all else: everything waits for them.

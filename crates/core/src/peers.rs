@@ -14,6 +14,7 @@ use lastword_marks::{Bug, planted};
 
 use crate::config::Settings;
 use crate::io::{JobId, LinkId, ReplicaId};
+use crate::pace::Pace;
 use crate::time::{Mono, Now};
 
 /// How often the log's end is noted.
@@ -56,6 +57,8 @@ pub(crate) struct Link {
     /// Pushed and not confirmed: the last seq and the size of each push.
     pub(crate) in_flight: VecDeque<(Seq, usize)>,
     pub(crate) in_flight_bytes: usize,
+    /// How fast, while it is not in sync.
+    pub(crate) pace: Pace,
     /// Reads own facts from disk, to be pushed.
     pub(crate) reading: Option<JobId>,
     /// Asked for, by their first position: up to where, and until when an answer is awaited.
@@ -86,6 +89,7 @@ impl Link {
             pushed: Seq::NONE,
             in_flight: VecDeque::new(),
             in_flight_bytes: 0,
+            pace: Pace::default(),
             reading: None,
             pulls: BTreeMap::new(),
             dry_until: Mono::default(),

@@ -11,9 +11,10 @@ use lastword_marks::{Bug, hit, planted};
 use crate::Core;
 use crate::io::{Health, JobId, Leave, LinkId, Output, ReplicaId, Report, Standing};
 use crate::jobs::Job;
+use crate::pace;
 use crate::peer_message::{Hello, PEER_VERSION, PeerMessage};
 use crate::peers::Link;
-use crate::time::Now;
+use crate::time::{Mono, Now};
 
 /// The most facts in one push, in bytes (but for the last of them).
 pub(crate) const PIECE_BYTES: usize = 64 * 1024;
@@ -208,7 +209,8 @@ impl Core {
         let (own, limit) = (self.ledger.own(), self.config.settings.push_bytes);
         let durable = self.ledger.durable.seq(own);
         let mut reads: Vec<(ReplicaId, LinkId, Position, Seq)> = Vec::new();
-        self.more_to_push = false;
+        let (now, busy) = (self.last_call, self.ledger.has_made(self.last_call, pace::QUIET));
+        let mut more: Option<Mono> = None;
         for (peer, link) in self.peers.links_mut() {
             if !link.said_hello() || link.reading.is_some() {
                 continue;
@@ -218,9 +220,11 @@ impl Core {
                 link.pushed = link.pushed.max(link.confirmed.seq(own));
             }
             let enough = link.in_flight_bytes + PUSHED_AT_ONCE;
+            let paced = busy && link.in_sync_since.is_none();
             while link.pushed < self.ledger.last && link.in_flight_bytes < limit {
-                if link.in_flight_bytes >= enough {
-                    self.more_to_push = true;
+                let wait = if link.in_flight_bytes >= enough { Some(Duration::ZERO) } else { None };
+                if let Some(wait) = wait.or_else(|| link.pace.wait(now).filter(|_| paced)) {
+                    more = more.into_iter().chain([now + wait]).min();
                     break;
                 }
                 let next = link.pushed.next();
@@ -243,8 +247,12 @@ impl Core {
                     .cloned()
                     .collect();
                 push(&mut self.outputs, peer, link, facts);
+                if paced {
+                    link.pace.went(now, bytes, self.ledger.made_bytes);
+                }
             }
         }
+        self.more_to_push = more;
         for (peer, link, from, upto) in reads {
             hit("own facts read from disk to be pushed");
             let job = self.jobs.begin(Job::ReadAhead { peer, link });
