@@ -56,6 +56,11 @@ kinds! {
     /// The way of people to a replica is slow, or loses packets.
     PoorPeople = "people's way slow or lossy",
 
+    /// The packets of a replica are lost: a host of its own has no network.
+    LostPackets = "packets lost",
+    /// The same, one way.
+    OneWayPackets = "packets lost one way",
+
     // Disks.
 
     /// A data directory is deleted.

@@ -10,7 +10,7 @@
 //!
 //! * `run`: a run from its beginning to its end.
 //! * `person`, `reader`, `race`: what people do, and what they are shown.
-//! * `faults` names the kinds of trouble, `trouble` makes it, with `proxy`, `network`, `disk`, `ground`.
+//! * `faults` names the kinds of trouble, `trouble` makes it, with `proxy`, `network`, `hosts`, `disk`, `ground`.
 //! * `checker` says what is wrong with what people were told and shown; `finale` and `logs` with what is there
 //!   in the end.
 //! * `figures`: how long clients wait.
@@ -24,6 +24,7 @@ mod figures;
 mod finale;
 mod ground;
 mod group;
+mod hosts;
 mod logs;
 mod network;
 mod person;

@@ -14,19 +14,19 @@ pub struct Network {
 }
 
 impl Network {
-    /// Starts all proxies to these replicas, for so many people.
-    pub async fn start(addresses: &[String], people: usize, seed: u64) -> io::Result<Self> {
+    /// Starts all proxies to these replicas, for so many people, at this host.
+    pub async fn start(host: &str, addresses: &[String], people: usize, seed: u64) -> io::Result<Self> {
         let mut links = Vec::new();
         for later in 1..REPLICAS {
             for (earlier, address) in addresses.iter().enumerate().take(later) {
-                links.push(Proxy::start(address.clone(), seed ^ (later * 10 + earlier) as u64).await?);
+                links.push(Proxy::start(host, address.clone(), seed ^ (later * 10 + earlier) as u64).await?);
             }
         }
         let mut all = Vec::new();
         for person in 0..people {
             let mut own = Vec::new();
             for (number, address) in addresses.iter().enumerate() {
-                own.push(Proxy::start(address.clone(), seed ^ (1000 + person * 10 + number) as u64).await?);
+                own.push(Proxy::start(host, address.clone(), seed ^ (1000 + person * 10 + number) as u64).await?);
             }
             all.push(own);
         }

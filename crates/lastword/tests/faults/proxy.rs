@@ -65,9 +65,9 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts one on the way to an address.
-    pub async fn start(to: String, seed: u64) -> io::Result<Self> {
-        let listener = TcpListener::bind((crate::group::host(), 0)).await?;
+    /// Starts one at this host, on the way to an address.
+    pub async fn start(host: &str, to: String, seed: u64) -> io::Result<Self> {
+        let listener = TcpListener::bind((host, 0)).await?;
         let address = listener.local_addr()?;
         let way = Way { there: Flow::Passes, back: Flow::Passes, refuses: false, broken: 0 };
         let (way, told) = watch::channel(way);

@@ -17,6 +17,8 @@ pub struct Replica {
     pub log: PathBuf,
     /// Arguments that never change.
     pub arguments: Vec<String>,
+    /// The network namespace that it runs in, if it is not this one.
+    pub namespace: Option<String>,
     /// Its clock is so much ahead.
     pub clock_offset_ms: i64,
     child: Option<Child>,
@@ -33,6 +35,7 @@ impl Replica {
             data: dir.join(format!("data-{name}")),
             log: dir.join(format!("log-{name}")),
             arguments,
+            namespace: None,
             clock_offset_ms: 0,
             child: None,
             may_end: false,
@@ -49,7 +52,17 @@ impl Replica {
         }
         let (host, port) = self.address.rsplit_once(':').ok_or(io::ErrorKind::InvalidInput)?;
         let log = File::options().create(true).append(true).open(&self.log)?;
-        let child = Command::new(env!("CARGO_BIN_EXE_lastword"))
+        let program = env!("CARGO_BIN_EXE_lastword");
+        let mut command = match &self.namespace {
+            // It becomes the program: its process is the replica's.
+            Some(namespace) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace, program]);
+                command
+            }
+            None => Command::new(program),
+        };
+        let child = command
             .args(["server", host, port])
             .args(&self.arguments)
             .arg(format!("--clock-offset-ms={}", self.clock_offset_ms))

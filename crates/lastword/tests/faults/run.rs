@@ -10,7 +10,8 @@ use crate::arguments::Arguments;
 use crate::chance::Chance;
 use crate::faults::Kind;
 use crate::ground::SmallDisk;
-use crate::group::{Group, NAMES, REPLICAS, addresses};
+use crate::group::{Group, NAMES, REPLICAS, addresses, host};
+use crate::hosts::Hosts;
 use crate::network::Network;
 use crate::person::Person;
 use crate::progress::Progress;
@@ -29,6 +30,15 @@ const BEGINNING: Duration = Duration::from_secs(3);
 const SAY_EVERY: Duration = Duration::from_secs(10);
 /// The replica with the small disk refuses what is new below so many free mebibytes.
 const FREE_MIB: &str = "--min-free=4";
+/// Where replicas are not on loopback: all people come from one address, and are not strangers.
+const OFF_LOOPBACK: [&str; 6] = [
+    "--insecure",
+    "--connections-per-address=10000",
+    "--requests-per-second=0",
+    "--account-requests-per-second=0",
+    "--login-failures=1000",
+    "--login-delay=1",
+];
 
 /// Runs until the end, or until somebody presses Ctrl-C. Whether all was well.
 pub async fn run(arguments: &Arguments) -> bool {
@@ -87,9 +97,26 @@ struct Run {
 }
 
 async fn prepare(dir: &Path, arguments: &Arguments, progress: &Arc<Progress>) -> std::io::Result<Run> {
-    let addresses = addresses()?;
-    let network = Network::start(&addresses, arguments.people, arguments.seed).await?;
+    let hosts = Hosts::make();
+    let (here, addresses) = match &hosts {
+        Ok(hosts) => (hosts.here(), hosts.addresses()),
+        Err(_) => (host(), addresses()?),
+    };
+    let network = Network::start(&here, &addresses, arguments.people, arguments.seed).await?;
     let group = Arc::new(Group::prepare(dir, &addresses, Some(&network), &[]));
+    if let Ok(hosts) = &hosts {
+        let key = dir.join("lastword.key");
+        let made = std::process::Command::new(env!("CARGO_BIN_EXE_lastword")).arg("key").arg(&key).output()?;
+        if !made.status.success() {
+            return Err(std::io::Error::other(String::from_utf8_lossy(&made.stderr).into_owned()));
+        }
+        for number in 0..REPLICAS {
+            let mut replica = group.replica(number);
+            replica.namespace = Some(hosts.namespace(number));
+            replica.arguments.extend(OFF_LOOPBACK.map(str::to_owned));
+            replica.arguments.push(format!("--key={}", key.display()));
+        }
+    }
     let shared = Arc::new(Shared::new(network, arguments.sabotage));
     let small = arguments.seed as usize % REPLICAS;
     let small_disk = SmallDisk::mount(&group.replica(small).data).map(|disk| (small, disk));
@@ -98,7 +125,7 @@ async fn prepare(dir: &Path, arguments: &Arguments, progress: &Arc<Progress>) ->
     }
     let brief = arguments.minutes.is_none_or(|minutes| minutes < 5.0);
     let (of, with, told) = (group.clone(), shared.clone(), progress.clone());
-    let trouble = Trouble::new(of, with, told, dir.to_owned(), small_disk, brief);
+    let trouble = Trouble::new(of, with, told, dir.to_owned(), hosts, small_disk, brief);
     let usage = Arc::new(std::sync::Mutex::new(Usage::new()));
     let (people, beside) = (Vec::new(), Vec::new());
     let (progress, dir) = (progress.clone(), dir.to_owned());

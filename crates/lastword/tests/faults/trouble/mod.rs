@@ -2,6 +2,7 @@
 
 mod destroying;
 mod network;
+mod packets;
 mod processes;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use crate::chance::Chance;
 use crate::faults::{KINDS, Kind};
 use crate::ground::{FailingSyncs, SmallDisk};
 use crate::group::{Group, NAMES, REPLICAS};
+use crate::hosts::Hosts;
 use crate::progress::Progress;
 use crate::shared::Shared;
 
@@ -31,6 +33,7 @@ pub struct Trouble {
     progress: Arc<Progress>,
     /// Where copies are kept.
     dir: PathBuf,
+    hosts: Option<Hosts>,
     small_disk: Option<(usize, SmallDisk)>,
     syncs_can_fail: bool,
     /// Faults are short.
@@ -61,11 +64,14 @@ impl Trouble {
         shared: Arc<Shared>,
         progress: Arc<Progress>,
         dir: PathBuf,
+        hosts: Result<Hosts, String>,
         small_disk: Result<(usize, SmallDisk), String>,
         brief: bool,
     ) -> Self {
         let syncs = FailingSyncs::can_be_had();
         for (kind, why) in [
+            (Kind::LostPackets, hosts.as_ref().err()),
+            (Kind::OneWayPackets, hosts.as_ref().err()),
             (Kind::LowDisk, small_disk.as_ref().err()),
             (Kind::FullDisk, small_disk.as_ref().err()),
             (Kind::SyncError, syncs.as_ref().err()),
@@ -75,13 +81,14 @@ impl Trouble {
             }
         }
         let (taken, copies, made) = (Mutex::default(), Mutex::default(), Mutex::default());
-        let (small_disk, syncs_can_fail) = (small_disk.ok(), syncs.is_ok());
-        Self { group, shared, progress, dir, small_disk, syncs_can_fail, brief, taken, copies, made }
+        let (hosts, small_disk, syncs_can_fail) = (hosts.ok(), small_disk.ok(), syncs.is_ok());
+        Self { group, shared, progress, dir, hosts, small_disk, syncs_can_fail, brief, taken, copies, made }
     }
 
     /// The kinds that can be made here.
     pub fn kinds(&self) -> Vec<Kind> {
         let can = |kind: &&Kind| match kind {
+            Kind::LostPackets | Kind::OneWayPackets => self.hosts.is_some(),
             Kind::LowDisk | Kind::FullDisk => self.small_disk.is_some(),
             Kind::SyncError => self.syncs_can_fail,
             _ => true,
@@ -144,6 +151,7 @@ impl Trouble {
                 | Kind::CutPeople
                 | Kind::OneWayPeople
                 | Kind::PoorPeople => self.spoil_network(kind, chance).await,
+                Kind::LostPackets | Kind::OneWayPackets => self.lose_packets(kind, chance).await,
                 _ => self.spoil_process(kind, chance).await,
             }
         };
