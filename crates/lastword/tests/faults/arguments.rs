@@ -18,7 +18,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 40)]
     pub people: usize,
     /// Only these kinds of faults: words of their names, separated by commas. Of the figures: kill, freeze, rejoin,
-    /// crowd.
+    /// strangers, crowd.
     #[arg(long, value_delimiter = ',')]
     pub only: Vec<String>,
     /// Measures how long clients wait, instead.

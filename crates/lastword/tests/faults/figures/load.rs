@@ -59,12 +59,13 @@ impl Load {
         self.since(from).into_iter().map(|(_, wait)| wait).max().unwrap_or(Duration::MAX)
     }
 
-    /// The 99th of a hundred waits of those that were answered between; and of how many.
-    pub fn p99_between(&self, from: Instant, to: Instant) -> (Duration, usize) {
+    /// The wait that so many percent of those that were answered between did not exceed: 99 is the p99, 100 the longest.
+    pub fn percentile_between(&self, percent: usize, from: Instant, to: Instant) -> Duration {
         let mut waits: Vec<Duration> =
             self.since(from).into_iter().filter(|(at, _)| *at <= to).map(|(_, wait)| wait).collect();
         waits.sort_unstable();
-        (waits.get(waits.len() * 99 / 100).copied().unwrap_or(Duration::MAX), waits.len())
+        let last = waits.len().saturating_sub(1);
+        waits.get((waits.len() * percent / 100).min(last)).copied().unwrap_or(Duration::MAX)
     }
 
     /// Messages a second.

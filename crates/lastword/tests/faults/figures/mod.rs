@@ -23,7 +23,9 @@ const KILLS: usize = 20;
 const FREEZES: usize = 7;
 /// A frozen leader stays so for so long.
 const FROZEN: Duration = Duration::from_secs(4);
-/// A replica is away for so long before it comes back.
+/// Times that a replica comes back, that are measured.
+const REJOINS: usize = 5;
+/// It is away for so long before.
 const AWAY: Duration = Duration::from_secs(40);
 /// So long is looked at what is usual.
 const USUAL: Duration = Duration::from_secs(20);
@@ -172,32 +174,50 @@ async fn freezes(group: &Group, load: &Load, progress: &Progress) -> Option<bool
 async fn rejoin(group: &Group, load: &Load, progress: &Progress) -> Option<bool> {
     let began = Instant::now();
     tokio::time::sleep(USUAL).await;
-    let (usual, usual_count) = load.p99_between(began, Instant::now());
-    let leads = leader(load)?;
-    let away = (leads + 1) % REPLICAS;
-    group.replica(away).kill();
-    tokio::time::sleep(AWAY).await;
-    let began = Instant::now();
-    group.replica(away).start().ok()?;
-    if !group.is_in_sync_within(IN_SYNC).await {
-        return None;
+    let now = Instant::now();
+    let usual = load.percentile_between(99, began, now);
+    let (mut p99s, mut joins) = (Vec::new(), Vec::new());
+    for _ in 0..REJOINS {
+        let away = (leader(load)? + 1) % REPLICAS;
+        group.replica(away).kill();
+        tokio::time::sleep(AWAY).await;
+        let began = Instant::now();
+        group.replica(away).start().ok()?;
+        if !group.is_in_sync_within(IN_SYNC).await {
+            return None;
+        }
+        let took = began.elapsed();
+        // Clients that dial it again are a part of its coming back.
+        tokio::time::sleep(FOUND).await;
+        let now = Instant::now();
+        let p99 = load.percentile_between(99, began, now);
+        progress.note(&format!(
+            "{} came back: in sync after {:.1} s; p99 until {} s later {:.1} ms, the longest wait {:.1} ms; p99 of each 0.25 s of its first two in ms: {}",
+            NAMES[away],
+            took.as_secs_f64(),
+            FOUND.as_secs(),
+            ms(p99),
+            ms(load.percentile_between(100, began, now)),
+            list(&quarters(load, began)),
+        ));
+        p99s.push(p99);
+        joins.push(took);
     }
-    let took = began.elapsed();
-    // Clients that dial it again are a part of its coming back.
-    tokio::time::sleep(FOUND).await;
-    let (rejoining, count) = load.p99_between(began, Instant::now());
-    for half in 0..2 * (took + FOUND).as_secs() as u32 {
-        let from = began + Duration::from_millis(500) * half;
-        let (p99, count) = load.p99_between(from, from + Duration::from_millis(500));
-        let after = (from - began).as_secs_f64();
-        progress.note(&format!("{after:.1} s after its start: p99 of {count} answers {:.1} ms", ms(p99)));
-    }
+    let middle = median(&mut p99s);
     let more = format!(
-        "twice the usual p99 of {:.1} ms over {usual_count} answers; {} was away for {} s, and in sync {:.1} s after its start; p99 of {count} answers",
+        "median of {REJOINS} of the p99 until {} s after it is in sync, to be twice the usual one of {:.1} ms; in ms: {}; away for {} s, in sync after {:.1} s (median), at {:.0} messages a second",
+        FOUND.as_secs(),
         ms(usual),
-        NAMES[away],
+        list(&p99s),
         AWAY.as_secs(),
-        took.as_secs_f64()
+        median(&mut joins).as_secs_f64(),
+        load.rate(),
     );
-    Some(tell(progress, "replica rejoining, p99 of answers", 2.0 * ms(usual), ms(rejoining), &more))
+    Some(tell(progress, "replica rejoining, p99 of answers", 2.0 * ms(usual), ms(middle), &more))
+}
+
+/// The p99 of each quarter of a second of the two from then on.
+fn quarters(load: &Load, began: Instant) -> Vec<Duration> {
+    let quarter = Duration::from_millis(250);
+    (0..8).map(|n| load.percentile_between(99, began + n * quarter, began + (n + 1) * quarter)).collect()
 }
