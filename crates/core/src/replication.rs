@@ -222,8 +222,8 @@ impl Core {
             let enough = link.in_flight_bytes + PUSHED_AT_ONCE;
             let paced = busy && link.in_sync_since.is_none();
             while link.pushed < self.ledger.last && link.in_flight_bytes < limit {
-                let wait = if link.in_flight_bytes >= enough { Some(Duration::ZERO) } else { None };
-                if let Some(wait) = wait.or_else(|| link.pace.wait(now).filter(|_| paced)) {
+                let turn = (link.in_flight_bytes >= enough).then_some(Duration::ZERO);
+                if let Some(wait) = turn.or_else(|| link.pace.wait(now).filter(|_| paced)) {
                     more = more.into_iter().chain([now + wait]).min();
                     break;
                 }

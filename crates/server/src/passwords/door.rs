@@ -19,6 +19,9 @@ use crate::limits::Address;
 pub(super) type Work = (JobId, Arc<Ask>);
 
 /// Where threads wait for work.
+///
+/// Whoever is woken takes the core at once from a thread that has lost it to everybody. So nobody is woken while the desk
+/// is locked: on a busy machine it would stay so for seconds, and the core's task, which puts things in, waits for it.
 pub(super) struct Door {
     desk: Mutex<Desk>,
     /// Something waits, or the end has come.
@@ -42,10 +45,12 @@ impl Door {
     /// Puts something in. Hands back what there is no room for.
     #[must_use]
     pub(super) fn put(&self, address: Option<Address>, work: Work) -> Option<Work> {
-        let mut desk = self.desk();
-        let dropped = desk.queue.put(address, work);
+        let (dropped, for_relief) = {
+            let mut desk = self.desk();
+            (desk.queue.put(address, work), desk.all_are_late())
+        };
         self.filled.notify_one();
-        if desk.all_are_late() {
+        if for_relief {
             self.relief.notify_one();
         }
         dropped
@@ -56,6 +61,7 @@ impl Door {
         let mut desk = self.desk();
         while !desk.closed {
             if let Some(next) = desk.take(Instant::now()) {
+                drop(desk);
                 self.relief.notify_one();
                 return Some(next);
             }
