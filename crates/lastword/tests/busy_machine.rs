@@ -33,7 +33,11 @@ fn people_are_let_in_where_others_want_all_cores() {
     std::thread::scope(|scope| {
         let ends = Busy(&busy);
         for _ in 0..2 * cores {
-            scope.spawn(|| while busy.load(Ordering::Relaxed) {});
+            scope.spawn(|| {
+                while busy.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
         }
         let log_in = || {
             let began = Instant::now();
