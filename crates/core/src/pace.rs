@@ -33,9 +33,10 @@ impl Pace {
 
     /// So many bytes went; and so many were written here in all.
     pub(crate) fn went(&mut self, now: Mono, bytes: usize, written: u64) {
-        let more = (bytes as u64).saturating_sub(written.saturating_sub(self.written));
+        let least = now - takes(AT_ONCE);
+        let new = written.saturating_sub(self.written);
         self.written = written;
-        self.paid = self.paid.max(now - takes(AT_ONCE)) + takes(more);
+        self.paid = (self.paid.max(least) + takes(bytes as u64) - takes(new)).max(least);
     }
 }
 
