@@ -1,8 +1,8 @@
 //! How many messages wait for each account, roughly, so that nobody can fill the disks through somebody who is away.
 //!
 //! The views know exactly, and asking them before each message would cost too much. So the messages to an account
-//! are counted here as they are applied, and the views are asked when that comes to a quarter of the limit, and again,
-//! now and then, while messages are refused. So what waits may go beyond the limit by what is in flight meanwhile, and by a
+//! are counted here as they are applied, and the views are asked with each quarter of the limit, and again, now and
+//! then, while messages are refused. So what waits may go beyond the limit by what is in flight meanwhile, and by a
 //! quarter with each start.
 
 use std::collections::BTreeMap;
@@ -64,8 +64,13 @@ impl Mailboxes {
     pub(crate) fn room(&mut self, now: Mono, to: AccountId, limit: u64) -> Room {
         let Some(mailbox) = self.0.get_mut(&to) else { return Room { is_there: true, count: false } };
         let is_there = mailbox.counted + mailbox.since < limit;
-        let due = mailbox.counted_at.is_none_or(|at| now.since(at) >= COUNT_AGAIN);
-        let count = mailbox.counting.is_none() && due && (mailbox.since >= (limit / 4).max(1) || !is_there);
+        // Who reads as fast as he is written to must not wait for the clock: all of a quarter was new.
+        let due = if is_there {
+            mailbox.since >= (limit / 4).max(1)
+        } else {
+            mailbox.counted_at.is_none_or(|at| now.since(at) >= COUNT_AGAIN)
+        };
+        let count = mailbox.counting.is_none() && due;
         if count {
             mailbox.counting = Some(mailbox.since);
         }
@@ -78,5 +83,47 @@ impl Mailboxes {
         let mailbox = self.0.entry(to).or_default();
         let since = mailbox.since - mailbox.counting.unwrap_or_default().min(mailbox.since);
         *mailbox = Mailbox { counted: count, since, counting: None, counted_at: Some(now) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOB: AccountId = AccountId(7);
+    const LIMIT: u64 = 2_000;
+
+    /// Messages to Bob at one moment; says how many were taken. What is asked of the views they answer with `waiting`.
+    fn write(mailboxes: &mut Mailboxes, now: Mono, messages: u64, waiting: impl Fn(u64) -> u64) -> u64 {
+        let mut taken = 0;
+        for _ in 0..messages {
+            let room = mailboxes.room(now, BOB, LIMIT);
+            if room.count {
+                mailboxes.on_counted(now, BOB, waiting(taken));
+            }
+            if room.is_there {
+                mailboxes.on_message(BOB);
+                taken += 1;
+            }
+        }
+        taken
+    }
+
+    #[test]
+    fn who_reads_as_fast_as_he_is_written_to_is_never_full() {
+        let mut mailboxes = Mailboxes::default();
+        assert_eq!(write(&mut mailboxes, Mono::default(), 10 * LIMIT, |_| 300), 10 * LIMIT);
+    }
+
+    #[test]
+    fn who_reads_nothing_is_full_and_asked_after_once_a_second() {
+        let mut mailboxes = Mailboxes::default();
+        let taken = write(&mut mailboxes, Mono::default(), 10 * LIMIT, |taken| taken);
+        assert_eq!(taken, LIMIT);
+        // He has read all, which nobody asks before a second has passed.
+        let soon = Mono::default() + Duration::from_millis(999);
+        assert_eq!(write(&mut mailboxes, soon, 10, |_| 0), 0);
+        let later = Mono::default() + COUNT_AGAIN;
+        assert_eq!(write(&mut mailboxes, later, 10, |_| 0), 9, "the first one asks");
     }
 }
