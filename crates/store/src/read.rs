@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lastword_facts::Fact;
 use lastword_facts::ids::{LogIndex, Position, Seq};
 use lastword_facts::views::Found;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 
 use crate::dir::DataDir;
 use crate::error::StoreError;
@@ -35,6 +35,15 @@ impl LogReader {
     pub fn open(dir: &DataDir) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         Ok(Self { connection: Connection::open_with_flags(dir.log(), flags)? })
+    }
+
+    /// While this is held, what is read is the log of the first reading, and SQLite does not lock the file for each one
+    /// anew. Not for long: what is appended meanwhile can't be moved from the write-ahead log.
+    ///
+    /// # Errors
+    /// SQLite can't begin, or it is held already.
+    pub(crate) fn hold(&self) -> Result<Transaction<'_>, StoreError> {
+        Ok(self.connection.unchecked_transaction()?)
     }
 
     /// The fact of a place, unless its record is damaged or missing.

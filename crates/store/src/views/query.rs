@@ -94,9 +94,14 @@ impl Views {
     }
 
     fn found(&self, page: &Page) -> Result<Found, StoreError> {
+        Ok(Found::Messages { messages: self.messages(&page.places)?, more: page.more })
+    }
+
+    /// The messages of these places, in one go.
+    fn messages(&self, places: &[LogIndex]) -> Result<Vec<MessageRecord>, StoreError> {
+        let _reading = self.log.hold()?;
         let mut messages = Messages::new(&self.connection, &self.log);
-        let found: Result<_, _> = page.places.iter().map(|&place| messages.read(place)).collect();
-        Ok(Found::Messages { messages: found?, more: page.more })
+        places.iter().map(|&place| messages.read(place)).collect()
     }
 
     fn known(&self, author: AccountId, key: Key) -> Result<Option<MessageRecord>, StoreError> {
@@ -116,8 +121,7 @@ impl Views {
             }
             goes_on
         })?;
-        let mut messages = Messages::new(&self.connection, &self.log);
-        places.into_iter().map(|place| messages.read(place)).collect()
+        self.messages(&places)
     }
 }
 
