@@ -102,7 +102,6 @@ fn a_retry_anywhere_is_one_message() {
     assert_eq!(world.history(bob, "alice"), ["once"]);
 }
 
-/// The same key at two replicas that do not see each other: two positions, one message.
 /// What a disk has not taken yet is in memory: a year of messages would be too much.
 #[test]
 fn a_replica_asks_for_no_more_than_its_disk_can_take() {
@@ -134,6 +133,7 @@ fn a_replica_asks_for_no_more_than_its_disk_can_take() {
     assert!((20_000..1_000_000).contains(&most), "{most} bytes of 3.2 million");
 }
 
+/// The same key at two replicas that do not see each other: two positions, one message.
 #[test]
 fn one_message_at_two_positions() {
     let mut world = World::new(3);

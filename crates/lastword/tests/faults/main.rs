@@ -14,6 +14,7 @@
 //! * `checker` says what is wrong with what people were told and shown; `finale` and `logs` with what is there
 //!   in the end.
 //! * `figures`: how long clients wait.
+//! * `stopping`: Ctrl-C and SIGTERM.
 
 mod arguments;
 mod chance;
@@ -36,6 +37,7 @@ mod replica;
 mod report;
 mod run;
 mod shared;
+mod stopping;
 mod tally;
 mod trouble;
 mod usage;

@@ -18,7 +18,7 @@ use crate::progress::Progress;
 use crate::shared::{Pace, Shared};
 use crate::trouble::Trouble;
 use crate::usage::Usage;
-use crate::{finale, logs, race, report};
+use crate::{finale, logs, race, report, stopping};
 
 /// A run without `--minutes`.
 const SHORT: Duration = Duration::from_secs(100);
@@ -40,13 +40,9 @@ const OFF_LOOPBACK: [&str; 6] = [
     "--login-delay=1",
 ];
 
-/// Runs until the end, or until somebody presses Ctrl-C. Whether all was well.
+/// Runs until the end, or until somebody stops it. Whether all was well.
 pub async fn run(arguments: &Arguments) -> bool {
     let progress = Arc::new(Progress::new(arguments.minutes.is_none()));
-    let mut terminated = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(terminated) => terminated,
-        Err(_) => return false,
-    };
     let dir = match tempfile::Builder::new().prefix("lastword-faults-").tempdir() {
         Ok(dir) => dir,
         Err(error) => {
@@ -58,8 +54,7 @@ pub async fn run(arguments: &Arguments) -> bool {
     // Dropped, whatever comes: replicas are killed, and the small disk unmounted.
     let well = tokio::select! {
         well = run_in(dir.path(), arguments, &progress) => well,
-        _ = tokio::signal::ctrl_c() => false,
-        _ = terminated.recv() => false,
+        () = stopping::asked_for() => false,
     };
     let seed = arguments.seed;
     let took = began.elapsed().as_secs();

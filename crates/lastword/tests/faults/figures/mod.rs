@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use crate::arguments::Arguments;
 use crate::group::{Group, NAMES, REPLICAS, addresses};
 use crate::progress::Progress;
+use crate::stopping;
 use load::Load;
 
 /// Kills of the leader that are measured.
@@ -40,7 +41,7 @@ pub async fn run(arguments: &Arguments) -> bool {
     let Ok(dir) = tempfile::Builder::new().prefix("lastword-figures-").tempdir() else { return false };
     let measured = tokio::select! {
         measured = measure(dir.path(), arguments, &progress) => measured,
-        _ = tokio::signal::ctrl_c() => None,
+        () = stopping::asked_for() => None,
     };
     match measured {
         Some(well) => well,
