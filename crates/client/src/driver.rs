@@ -189,12 +189,17 @@ impl Driver {
                     let _ = answer.send(result);
                 }
             }
-            Output::Event { number, event } => self.tell(number, event),
+            Output::Event { number, mut event } => {
+                if let Event::NoReplica { tried } = &mut event {
+                    *tried = self.tried();
+                }
+                self.tell(number, event);
+            }
         }
     }
 
     fn tell(&mut self, number: EventNumber, event: Event) {
-        if matches!(event, Event::Moved { .. } | Event::NoReplica)
+        if matches!(event, Event::Moved { .. } | Event::NoReplica { .. })
             && let Ok(mut leader) = self.leader.lock()
         {
             *leader = self.machine.leader().map(Into::into);

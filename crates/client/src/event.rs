@@ -32,7 +32,11 @@ pub enum Event {
     },
     /// No replica can be reached. The client goes on trying, and keeps commands up to their deadline;
     /// [`Event::Moved`] says when it is over.
-    NoReplica,
+    NoReplica {
+        /// The addresses, separated by commas, each with the reason where there is one to tell: a server that wants TLS,
+        /// a certificate that is not trusted.
+        tried: String,
+    },
     /// The session is over, not by this client's doing.
     LoggedOut {
         /// Why.

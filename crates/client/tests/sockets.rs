@@ -145,7 +145,7 @@ async fn nobody_there_is_said_at_the_deadline() {
     let (client, mut events) = Client::connect_with([address.clone()], options).unwrap();
     let error = client.status().await.unwrap_err();
     assert!(matches!(&error, Error::NoReplica { tried, .. } if *tried == address), "{error}");
-    assert_eq!(events.next().await, Some(Event::NoReplica));
+    assert_eq!(events.next().await, Some(Event::NoReplica { tried: address }));
     assert_eq!(client.leader(), None);
 }
 

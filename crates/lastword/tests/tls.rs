@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use harness::{Group, texts};
-use lastword_client::{Client, Error, Events, Options, Tls};
+use lastword_client::{Client, Error, Event, Events, Options, Tls};
 use process::{Server, lastword, talk, wait_until};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustix::process::Signal;
@@ -100,6 +100,12 @@ async fn a_group_of_tls_only_chats_and_fails_over() {
     for plain in [PING, b"GET /healthz HTTP/1.1\r\n\r\n"] {
         let (said, closed) = talk(&group.addresses[1], plain, Duration::from_secs(5));
         assert!(said.contains("within TLS only") && closed, "{said}");
+    }
+    let (_plain, mut events) = Client::connect([group.addresses[1].as_str()]).expect("good addresses");
+    let soon = tokio::time::timeout(Duration::from_secs(5), events.next());
+    match soon.await.expect("long before a command's time is up") {
+        Some(Event::NoReplica { tried }) => assert!(tried.contains("within TLS only"), "{tried}"),
+        other => panic!("{other:?}"),
     }
     let plain = lastword(&["status", &group.addresses[1]]);
     let said = String::from_utf8_lossy(&plain.stdout).into_owned();

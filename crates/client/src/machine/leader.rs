@@ -78,7 +78,8 @@ impl Machine {
         let hoping = starting && self.links.iter().any(Link::is_hopeful);
         if !hoping && !self.leadership.alone {
             self.leadership.alone = true;
-            self.tell(Event::NoReplica);
+            let tried = self.addresses.join(", ");
+            self.tell(Event::NoReplica { tried });
         }
     }
 

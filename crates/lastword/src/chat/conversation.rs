@@ -87,9 +87,9 @@ impl Conversation {
                 let line = wording::moved(from.as_deref(), &to, std::mem::take(&mut self.alone));
                 line.map_or(Ok(()), |line| self.say(&line))
             }
-            Event::NoReplica => {
+            Event::NoReplica { tried } => {
                 self.alone = true;
-                self.say(wording::NO_REPLICA)
+                self.say(&wording::no_replica(&tried))
             }
             Event::LoggedOut { reason } => self.say(wording::session_over(reason)),
             _ => Ok(()),

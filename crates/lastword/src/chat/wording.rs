@@ -11,7 +11,6 @@ pub(super) const DELETED: &str = "Deleted account successfully!";
 pub(super) const PASSWORD_CHANGED: &str = "Changed the password successfully!";
 pub(super) const NOT_LOGGED_IN: &str = "User not logged in";
 pub(super) const NO_PENDING: &str = "No pending messages";
-pub(super) const NO_REPLICA: &str = "No replica answers; trying on.";
 
 /// Which command an error belongs to, where that makes a difference.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,6 +32,11 @@ pub(super) fn refused(asked: Asked, error: &Error) -> String {
         (Asked::Send, Some(Code::NoSuchUser)) => "The recipient user does not exist.".into(),
         _ => error.to_string(),
     }
+}
+
+/// What was tried tells why, where that is known.
+pub(super) fn no_replica(tried: &str) -> String {
+    format!("No replica answers (tried {tried}); trying on.")
 }
 
 /// How many messages wait; nothing if there are none.

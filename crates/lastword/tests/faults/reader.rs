@@ -62,7 +62,7 @@ pub async fn read(mut events: Events, life: Arc<Life>, shared: Arc<Shared>, mut 
                     shared.tally().count("clients moved to another replica");
                 }
             }
-            Event::NoReplica => shared.tally().count("clients found no replica"),
+            Event::NoReplica { .. } => shared.tally().count("clients found no replica"),
             Event::LoggedOut { reason } => {
                 crate::person::on_logged_out(&shared, life.number, reason);
                 life.logged_out.notify_one();

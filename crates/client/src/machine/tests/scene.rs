@@ -271,7 +271,7 @@ fn describe_event(number: EventNumber, event: Event) -> String {
     match event {
         Event::Message(message) => format!("event {}: {}", number.0, message.message),
         Event::Moved { from, to } => format!("moved {} -> {to}", from.as_deref().unwrap_or("-")),
-        Event::NoReplica => "no replica".into(),
+        Event::NoReplica { .. } => "no replica".into(),
         Event::LoggedOut { reason } => format!("logged out: {reason:?}"),
         Event::Receipt(receipt) => format!("receipt {}", receipt.message),
         Event::Presence(presence) => format!("presence {} {}", presence.name, presence.online),
