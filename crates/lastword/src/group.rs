@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::chat::announce;
+use crate::chat::progress;
 
 /// How many.
 pub(crate) const REPLICAS: usize = 3;
@@ -62,7 +62,7 @@ impl Server {
         if let Some(log) = child.stderr.take() {
             std::thread::spawn(move || {
                 for line in BufReader::new(log).lines().map_while(Result::ok) {
-                    announce(&format!("[{name}] {line}"));
+                    progress(&format!("[{name}] {line}"));
                 }
             });
         }
@@ -142,7 +142,7 @@ impl Group {
             let status = wait(&mut server.child, STOP.saturating_sub(began.elapsed()));
             well &= status.is_some_and(|status| status.success());
             if status.is_none() {
-                announce(&format!("{} does not stop: killing it", server.name));
+                progress(&format!("{} does not stop: killing it", server.name));
                 let _ = server.child.kill();
             }
             server.ended = status.or_else(|| server.child.wait().ok());

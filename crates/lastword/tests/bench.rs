@@ -13,17 +13,22 @@ fn my_turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs a bench of one second, on three servers of its own. Its result, and whether it ended well.
+/// Runs a bench of one second, on three servers of its own. Its result, and whether it ended well. The servers say much,
+/// and none of it comes between the lines of the result.
 fn bench(arguments: &[&str]) -> (Value, bool) {
     let _turn = my_turn();
     let output = Command::new(env!("CARGO_BIN_EXE_lastword"))
         .args(["bench", "--local", "--seconds", "1", "--json"])
         .args(arguments)
+        .env("LASTWORD_LOG", "info")
         .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
         .output()
         .expect("it runs");
-    (serde_json::from_slice(&output.stdout).expect("JSON"), output.status.success())
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("ready address="), "what the servers say: {said}");
+    let result = serde_json::from_slice(&output.stdout);
+    let result = result.unwrap_or_else(|error| panic!("{error}: {}{said}", String::from_utf8_lossy(&output.stdout)));
+    (result, output.status.success())
 }
 
 fn number(result: &Value, key: &str) -> f64 {

@@ -42,7 +42,7 @@ pub(crate) fn announce(text: &str) {
     println!("{text}");
 }
 
-/// Says on standard error how far something is.
+/// Says on standard error how far something is, and what servers say: standard output is for the result.
 pub(crate) fn progress(text: &str) {
     eprintln!("{text}");
 }

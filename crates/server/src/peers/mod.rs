@@ -46,16 +46,28 @@ async fn keep_dialling(engine: Engine, group: Group, peer: ReplicaId) {
                 link::run(&engine, &group, peer, stream, transport, link::Early::default()).await;
             }
             // A peer that is down is no news; all else is said once.
+            Err(HandshakeError::Unreachable(_)) => {}
             Err(error) => {
                 let text = error.to_string();
-                if !matches!(error, HandshakeError::Unreachable(_)) && text != last_said {
-                    tracing::error!(peer = %peer.name(), "no link to {}: {text}", group.describe(peer));
+                if text != last_said {
+                    say(&group, peer, &error);
                     last_said = text;
                 }
             }
         }
         tokio::time::sleep(backoff).await;
         backoff = (backoff * 2).min(BACKOFF.1);
+    }
+}
+
+/// What may pass, as where a peer is killed in the middle of it, is less than what somebody has to mend.
+fn say(group: &Group, peer: ReplicaId, error: &HandshakeError) {
+    let described = group.describe(peer);
+    match error {
+        HandshakeError::Late | HandshakeError::Broken(_) => {
+            tracing::warn!(peer = %peer.name(), "no link to {described}: {error}");
+        }
+        _ => tracing::error!(peer = %peer.name(), "no link to {described}: {error}"),
     }
 }
 
