@@ -49,6 +49,7 @@ enum Command {
 
 fn main() -> ExitCode {
     memory::take_small_pages();
+    keep_files_private();
     let done = match Cli::parse().command {
         Command::Local(arguments) => local::run(&arguments),
         Command::Chat(arguments) => chat::run(&arguments),
@@ -63,4 +64,11 @@ fn main() -> ExitCode {
         chat::complain(&error);
         ExitCode::FAILURE
     })
+}
+
+/// Messages stand in a data directory in the clear: what this program makes is for its owner, whatever others who have
+/// an account on the machine may read of him otherwise.
+fn keep_files_private() {
+    #[cfg(unix)]
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
 }

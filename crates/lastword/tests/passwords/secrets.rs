@@ -1,5 +1,7 @@
 //! No password, no token and no text of a message stands in a log or an error, and on disk are hashes alone.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rustix::process::Signal;
@@ -195,4 +197,28 @@ fn nothing_secret_is_logged_told_in_an_error_or_stored() {
         }
     }
     assert!(texts > 0, "messages are stored as they are: what is looked for is found");
+}
+
+/// Whoever else has an account on the machine reads no messages, also where somebody made the directory before, for all
+/// to enter, as systemd does.
+#[test]
+fn what_a_server_stores_is_for_its_owner() {
+    let mode = |path: &Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    for made_before in [false, true] {
+        let mut server = Server::prepare(&addresses(1)[0], &[]);
+        if made_before {
+            std::fs::create_dir(server.data()).expect("made");
+            std::fs::set_permissions(server.data(), Permissions::from_mode(0o755)).expect("open to all");
+        }
+        server.again();
+        Talk::to(&server.address).create("alice");
+        let names: Vec<String> = files(&server.data()).into_iter().map(|(name, _)| name).collect();
+        for file in ["log.db", "log.db-wal", "log.db-shm", "views.db"] {
+            assert!(names.iter().any(|name| name.ends_with(file)), "no {file} in {names:?}");
+        }
+        for name in &names {
+            assert_eq!(mode(Path::new(name)) & 0o077, 0, "{name}");
+        }
+        assert_eq!(mode(&server.data()), if made_before { 0o755 } else { 0o700 });
+    }
 }
