@@ -1,6 +1,8 @@
 //! What operators watch: `/metrics`, and the log, of real processes.
 
 mod harness;
+#[path = "watching/now.rs"]
+mod now;
 #[path = "watching/page.rs"]
 mod page;
 mod process;
@@ -150,7 +152,12 @@ fn what_becomes_of_a_replica_shows_at_the_others() {
         let lag = page.get("lastword_peer_lag_facts{replica=\"c\"}").unwrap_or_default();
         let waited = page.value("lastword_oldest_unanswered_seconds");
         assert!(page.value("lastword_in_sync{replica=\"c\"}") > 0.0, "it has left before it lagged");
-        lag == 1.0 && waited > 0.2 && page.value("lastword_peer_lag_seconds{replica=\"c\"}") > 0.1
+        let pushed = page.value("lastword_peer_in_flight_bytes{replica=\"c\"}");
+        lag == 1.0
+            && (16.0..4096.0).contains(&pushed)
+            && waited > 0.2
+            && page.value("lastword_unanswered_facts") == 1.0
+            && page.value("lastword_peer_lag_seconds{replica=\"c\"}") > 0.1
     });
     assert_eq!(alice.next().expect("an answer")["ok"]["stored"], 2);
     wait_until("it is out of sync", || Page::of(&a).by("lastword_in_sync", "replica") == counts(&[("b", 1.0)]));
