@@ -94,6 +94,8 @@ pub struct Options {
     pub hashes: usize,
     /// Sessions that nobody used for so long are ended.
     pub session_unused: Duration,
+    /// How often they are looked for; for the first time so long after the start.
+    pub sessions_swept: Duration,
 }
 
 impl Options {
@@ -116,6 +118,7 @@ impl Options {
             hash_memory_kib: passwords::MEMORY_KIB,
             hashes: passwords::default_threads(),
             session_unused: Settings::default().session_unused,
+            sessions_swept: Settings::default().sweep_every,
         }
     }
 }
@@ -173,7 +176,8 @@ fn settings(options: &Options) -> Settings {
     // Who comes every day must not look like nobody.
     let use_noted = settings.use_noted.min(options.session_unused / 8);
     let mailbox = options.limits.pending_per_account;
-    Settings { session_unused: options.session_unused, use_noted, mailbox, ..settings }
+    let (session_unused, sweep_every) = (options.session_unused, options.sessions_swept);
+    Settings { session_unused, sweep_every, use_noted, mailbox, ..settings }
 }
 
 #[cfg(test)]

@@ -19,6 +19,9 @@ pub(crate) struct PasswordArguments {
     /// Sessions that nobody used for so many days are ended.
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3650))]
     session_days: u16,
+    /// They are looked for so often, in milliseconds: for tests.
+    #[arg(long, value_name = "N", hide = true, value_parser = clap::value_parser!(u32).range(10..))]
+    sessions_swept_ms: Option<u32>,
 }
 
 impl PasswordArguments {
@@ -26,6 +29,8 @@ impl PasswordArguments {
     pub(crate) fn set(&self, options: &mut Options) {
         options.hashes = self.hashes.map_or(options.hashes, usize::from);
         options.session_unused = Duration::from_secs(u64::from(self.session_days) * 24 * 3600);
+        let swept = self.sessions_swept_ms.map(|ms| Duration::from_millis(ms.into()));
+        options.sessions_swept = swept.unwrap_or(options.sessions_swept);
         options.hash_memory_kib = self.hash_memory * 1024;
     }
 }
