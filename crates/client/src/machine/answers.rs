@@ -18,8 +18,8 @@ use crate::event::{Event, LogoutReason};
 
 /// How often a deed is tried again that a replica refused for now.
 const RETRIES: u32 = 5;
-/// For how long, in all, a replica is given messages that were acknowledged before and whose receivers it does
-/// not know: what comes after them waits as long.
+/// For how long, in all, a replica is given messages that were acknowledged before, and whose receivers it does
+/// not know or has no room for: what comes after them waits as long. They come with the replica that has them.
 const KEPT_PATIENCE: Duration = Duration::from_secs(10);
 /// After how long a message that holds up all others is tried again.
 const HOLD_UP: Duration = Duration::from_millis(500);
@@ -207,7 +207,11 @@ impl Machine {
             }
             // Given up: those that follow to the same receiver need not be asked about one by one.
             Code::NoSuchUser if deed.command.is_none() => self.deeds.note_receiver(number),
-            Code::TooMany if deed.retries < RETRIES || deed.command.is_none() => {
+            Code::TooMany if deed.command.is_none() && (may_hold_up || !matches!(deed.op, Op::Send { .. })) => {
+                self.held_up_since = self.held_up_since.or(Some(self.now));
+                return self.deeds.wait(number, self.now + retry_after(refusal.retry_ms));
+            }
+            Code::TooMany if deed.command.is_some() && deed.retries < RETRIES => {
                 return self.deeds.wait(number, self.now + retry_after(refusal.retry_ms));
             }
             // It was carried out by a replica that is gone, and the news came here before us.

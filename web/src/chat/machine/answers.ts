@@ -141,12 +141,13 @@ function onDeedRefused(m: Machine, link: Link, deed: Deed, refusal: Refusal) {
       if (deed.retries === 0) m.put({ is: "held", error: refusal });
       return m.deeds.wait(deed, m.now + CONFIG.holdUp);
     }
-  } else if (code === "no_such_user" && isMessage && deed.answered) {
-    // One that was emptied, and has not caught up yet, may not know the receiver.
+  } else if (isMessage && deed.answered && (code === "no_such_user" || code === "too_many")) {
+    // One that was emptied, and has not caught up yet, may not know the receiver; another may have no room for him.
     m.heldUpSince ??= m.now;
-    if (m.now < m.heldUpSince + CONFIG.keptPatience) return m.deeds.wait(deed, m.now + CONFIG.holdUp);
+    const wait = code === "too_many" ? retryAfter(refusal.retry_ms) : CONFIG.holdUp;
+    if (m.now < m.heldUpSince + CONFIG.keptPatience) return m.deeds.wait(deed, m.now + wait);
     // Given up: those that follow to the same receiver need not be asked about one by one.
-    m.deeds.noteReceiver(deed);
+    if (code === "no_such_user") m.deeds.noteReceiver(deed);
   } else if (code === "too_many" && (isMessage || deed.answered || deed.retries < CONFIG.retries)) {
     return m.deeds.wait(deed, m.now + retryAfter(refusal.retry_ms));
   }

@@ -26,7 +26,7 @@ export const CONFIG = {
   startPatience: 1_000,
   /** For how long a session without a password that all who can be reached refuse is tried again. */
   sessionPatience: 10_000,
-  /** For how long a replica is given messages that were acknowledged before and whose receivers it does not know. */
+  /** For how long a replica is given acknowledged messages whose receivers it does not know, or has no room for. */
   keptPatience: 10_000,
   /** After how long a message that holds up all others is tried again. */
   holdUp: 500,

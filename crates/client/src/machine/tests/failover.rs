@@ -2,7 +2,7 @@
 
 use lastword_protocol::Op;
 
-use super::scene::{Scene, send};
+use super::scene::{Scene, key, send};
 use crate::machine::Config;
 
 #[test]
@@ -93,6 +93,30 @@ fn nothing_overtakes_a_message_to_somebody_who_is_not_known_yet() {
     scene.expect("b < send k1 #BOB: hi");
     scene.sent("b", 1, 2);
     scene.expect("b < send k3 #BOB: hi");
+}
+
+/// The next replica has no room for Bob's message, and never gets any: for ten seconds that is waited for.
+#[test]
+fn what_has_no_room_anywhere_stays_with_the_lost_replica() {
+    let mut scene = Scene::logged_in(false);
+    scene.command(send(1, "bob", "hi"));
+    scene.sent("a", 1, 1);
+    scene.lose("a");
+    scene.resumed("b");
+    scene.expect(
+        "a < send k1 bob: hi
+         done 2: sent, 1 of 3
+         moved a -> b
+         b < resume tok-a s1
+         b < send k1 #BOB: hi",
+    );
+    for _ in 0..26 {
+        scene.refuse_for("b", "send k1", 400);
+        scene.wait(400);
+    }
+    // Nothing is in flight or waits: a logout goes out.
+    scene.command(Op::Logout { key: key(9) });
+    scene.ok("b", "logout", r#"{"stored":3,"of":3}"#);
 }
 
 #[test]
