@@ -200,8 +200,11 @@ impl Person {
                 true
             }
             Err(error) => {
-                // It may be there all the same: the next one has another name.
-                if error.code() != Some(Code::NameTaken) {
+                // It may be there all the same: the next one has another name. (Taken it can be where the one before
+                // had the same name, and a replica does not know yet that this one is gone.)
+                if error.code() == Some(Code::NameTaken) {
+                    self.shared.checker().on_refused_name(&self.name, &self.password());
+                } else {
                     self.shared.checker().on_doubtful_name(&self.name);
                 }
                 self.generation += 1;
