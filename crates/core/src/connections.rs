@@ -7,6 +7,7 @@ use lastword_facts::ids::{AccountId, LogIndex, Position};
 use lastword_facts::token::TokenHash;
 
 use crate::io::{ConnectionId, MessageView, Request, Tag};
+use crate::later::Later;
 use crate::release::Login;
 use crate::time::Mono;
 use crate::watching::Watching;
@@ -20,8 +21,8 @@ pub(crate) struct Connection {
     pub(crate) busy: bool,
     /// A message was refused for want of room: so are those behind it.
     pub(crate) refused: Option<Refused>,
-    /// A message was told to come later: so are those behind it, until none came for a while.
-    pub(crate) later_until: Option<Mono>,
+    /// Messages that were told to come later.
+    pub(crate) later: Later,
     /// Those that wait.
     pub(crate) queue: VecDeque<(Tag, Request)>,
 }

@@ -39,6 +39,7 @@ mod held;
 pub mod io;
 mod jobs;
 mod keys;
+pub mod later;
 mod ledger;
 mod mailboxes;
 mod names;

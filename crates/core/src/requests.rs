@@ -6,7 +6,7 @@ use lastword_facts::fact::Message;
 use lastword_facts::ids::{AccountId, Key, Order};
 use lastword_facts::views::Query;
 use lastword_facts::{Body, limits};
-use lastword_marks::hit;
+use lastword_marks::{Bug, hit, planted};
 use regex::Regex;
 
 use crate::Core;
@@ -14,6 +14,7 @@ use crate::connections::Refused;
 use crate::io::{Answer, CloseReason, ConnectionId, Output, Receiver, Refusal, Request, Tag};
 use crate::jobs::Job;
 use crate::keys::{Known, Lookup};
+use crate::later::Why;
 use crate::release::{Login, Reply, SentDraft};
 use crate::time::Now;
 
@@ -24,9 +25,7 @@ const LISTS: usize = 256;
 /// After a message was refused for want of room, those behind it on the same connection are, until none came for so
 /// long: by then its client knows. One that has not paused, so long after there is room again, is disconnected.
 const REFUSED_FOR: Duration = Duration::from_secs(3);
-/// After a message was told to come later, those behind it are, too, until none came for so long.
-const LATER_PAUSE: Duration = Duration::from_millis(500);
-/// When they may come again: after the pause, and as long as an answer may be on its way.
+/// When messages that were told to come later are worth another try.
 const LATER_RETRY_MS: u64 = 1000;
 /// Jobs under way at a time, over all connections.
 const JOBS: usize = 20_000;
@@ -182,21 +181,24 @@ impl Core {
         if room.is_there { Ok(()) } else { Err(Refusal::MailboxFull { retry_ms: LATER_RETRY_MS }) }
     }
 
-    /// A message that is to come later takes those behind it along: they were sent before its client could know, and
-    /// would overtake it.
-    fn all_later(&mut self, now: Now, id: ConnectionId, room: Result<(), Refusal>) -> Result<(), Refusal> {
+    /// Whether a new message of a connection to somebody may be taken in, and overtakes none.
+    fn room_in_order(&mut self, now: Now, id: ConnectionId, to: AccountId, key: Key) -> Result<(), Refusal> {
+        let room = self.room_for_message(now, id).and_then(|()| self.room_in_mailbox(now, to));
         let Some(connection) = self.connections.of(id) else { return room };
-        let behind = connection.later_until.take().is_some_and(|until| now.mono < until);
+        let is_behind = connection.later.is_behind(now.mono, key) && !planted(Bug::LetsOvertake);
+        let why = if room.is_ok() { Why::Behind } else { Why::NoRoom };
         let room = match room {
-            Ok(()) if behind => {
+            Ok(()) if is_behind => {
                 hit("refused behind what is to come later");
                 Err(Refusal::TooMany { retry_ms: LATER_RETRY_MS })
             }
             Err(Refusal::TooMany { .. }) => Err(Refusal::TooMany { retry_ms: LATER_RETRY_MS }),
             room => room,
         };
-        if matches!(room, Err(Refusal::TooMany { .. } | Refusal::MailboxFull { .. })) {
-            connection.later_until = Some(now.mono + LATER_PAUSE);
+        match room {
+            Ok(()) => connection.later.take(now.mono, key),
+            Err(Refusal::TooMany { .. } | Refusal::MailboxFull { .. }) => connection.later.tell(now.mono, key, why),
+            Err(_) => {}
         }
         room
     }
@@ -230,7 +232,12 @@ impl Core {
             Lookup::Known(known) => self.send_if_new(now, id, tag, to, text, key, Some(known)),
             Lookup::New => self.send_if_new(now, id, tag, to, text, key, None),
             Lookup::Unsure => {
-                self.room_for_jobs()?;
+                if let Err(refusal) = self.room_for_jobs() {
+                    if let Some(connection) = self.connections.of(id) {
+                        connection.later.tell(now.mono, key, Why::NoRoom);
+                    }
+                    return Err(refusal);
+                }
                 self.wait(id);
                 let job = Job::KnownMessage { connection: id, tag, to, text, key };
                 self.query(job, Query::Known { author, key });
@@ -271,8 +278,7 @@ impl Core {
         let Some(to) = found else {
             return self.answer(id, tag, Err(Refusal::NoSuchUser("The recipient user does not exist.")));
         };
-        let room = self.room_for_message(now, id).and_then(|()| self.room_in_mailbox(now, to));
-        if let Err(refusal) = self.all_later(now, id, room) {
+        if let Err(refusal) = self.room_in_order(now, id, to, key) {
             return self.answer(id, tag, Err(refusal));
         }
         let at_ms = now.wall_ms();

@@ -37,6 +37,8 @@ bugs! {
     KeepsAloneMark,
     /// A full disk takes in what is new.
     TakesInOnFullDisk,
+    /// A message is taken in although one that was sent before it was told to come later.
+    LetsOvertake,
     /// People are let in, and the views asked, before those are made.
     AsksViewsTooEarly,
 

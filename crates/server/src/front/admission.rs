@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use lastword_core::io::{Answer, Refusal, Tag};
+use lastword_facts::ids::Key;
 use lastword_protocol::{Op, Request};
 
 use crate::limits::{Address, Attempt, Meter, Outcome};
@@ -51,9 +52,11 @@ impl<'a> Admission<'a> {
 
     /// A request has come.
     pub(super) fn admit(&mut self, request: Request, now: Instant) -> Admitted {
-        // Clients send these by themselves, also those that wait because they were refused.
-        let by_itself = matches!(request.op, Op::Ping | Op::Delivered { .. });
-        if let Err(retry_ms) = self.meter.take(by_itself, now) {
+        let message = match &request.op {
+            Op::Send { key, .. } => Some(Key(key.as_u128())),
+            _ => None,
+        };
+        if let Err(retry_ms) = self.meter.take(message, now) {
             return Admitted::Refused(request, retry_ms);
         }
         // Whether the server is there can be asked at any time.

@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use lastword_facts::ids::AccountId;
+use lastword_core::Mono;
+use lastword_core::later::{Later, Why};
+use lastword_facts::ids::{AccountId, Key};
 
 use super::{Address, Limits, resolve};
 
@@ -15,11 +17,7 @@ const PER_CONNECTION: u32 = 200;
 const PER_ACCOUNT: u32 = 400;
 /// Whoever was quiet may make as many requests at once as are his in this time.
 const BURST: Duration = Duration::from_secs(10);
-/// Who was refused is refused until he has paused so long. Without that, what was sent before the refusal was read
-/// could be taken after what was refused, and messages would overtake one another.
-const PAUSE: Duration = Duration::from_millis(500);
-/// After so long it is worth another try, in milliseconds: longer than the pause, by as much as an answer may be on
-/// its way.
+/// After so long it is worth another try, in milliseconds.
 const RETRY_MS: u64 = 1000;
 
 /// Requests that may be made.
@@ -81,14 +79,16 @@ pub(crate) struct Meter {
     address: Address,
     own: Option<Bucket>,
     account: Option<(AccountId, Option<Shared>)>,
-    refused_until: Option<Instant>,
+    /// Messages that were refused: those that were sent before that was read must not overtake them.
+    later: Later,
+    began: Instant,
 }
 
 impl Meter {
     pub(crate) fn new(limits: &Limits, address: Address, now: Instant) -> Self {
         let per_second = resolve(limits.requests_per_second, PER_CONNECTION, address);
         let own = per_second.map(|per_second| Bucket::new(per_second, now));
-        Self { address, own, account: None, refused_until: None }
+        Self { address, own, account: None, later: Later::default(), began: now }
     }
 
     /// The connection is logged in.
@@ -98,30 +98,28 @@ impl Meter {
         }
     }
 
-    /// Counts a request.
+    /// Counts a request; of a message with its key.
     ///
     /// # Errors
-    /// It is too much; after how many milliseconds it is worth another try.
-    pub(crate) fn take(&mut self, is_sign_of_life: bool, now: Instant) -> Result<(), u64> {
-        if let Some(until) = self.refused_until {
-            if now < until {
-                // A client that waits still asks whether the server is there.
-                if !is_sign_of_life {
-                    self.refused_until = Some(now + PAUSE);
-                }
-                return Err(RETRY_MS);
-            }
-            self.refused_until = None;
+    /// It is too much, or would overtake what was; after how many milliseconds it is worth another try.
+    pub(crate) fn take(&mut self, message: Option<Key>, now: Instant) -> Result<(), u64> {
+        let at = Mono(now - self.began);
+        let is_behind = message.is_some_and(|key| self.later.is_behind(at, key));
+        let taken = !is_behind && self.take_from_buckets(now);
+        match message {
+            Some(key) if taken => self.later.take(at, key),
+            Some(key) => self.later.tell(at, key, if is_behind { Why::Behind } else { Why::NoRoom }),
+            None => {}
         }
+        if taken { Ok(()) } else { Err(RETRY_MS) }
+    }
+
+    fn take_from_buckets(&mut self, now: Instant) -> bool {
         let mut room = self.own.as_mut().is_none_or(|bucket| bucket.take(now));
         if room && let Some((_, Some(bucket))) = &self.account {
             room = bucket.lock().unwrap_or_else(PoisonError::into_inner).take(now);
         }
-        if room {
-            return Ok(());
-        }
-        self.refused_until = Some(now + PAUSE);
-        Err(RETRY_MS)
+        room
     }
 }
 
@@ -133,30 +131,31 @@ mod tests {
     const HERE: Address = Address::V4([127, 0, 0, 1]);
 
     fn taken(meter: &mut Meter, tries: u32, now: Instant) -> usize {
-        (0..tries).filter(|_| meter.take(false, now).is_ok()).count()
+        (0..tries).filter(|_| meter.take(None, now).is_ok()).count()
     }
 
     #[test]
-    fn a_burst_then_a_pause_then_the_rate() {
+    fn a_burst_then_the_rate() {
         let now = Instant::now();
         let limits = Limits { requests_per_second: Some(10), ..Limits::default() };
         let mut meter = Meter::new(&limits, HERE, now);
         assert_eq!(taken(&mut meter, 1000, now), 100, "ten seconds' worth");
-        // Whoever does not pause is refused for ever.
-        for ms in (0..5000).step_by(400) {
-            assert_eq!(taken(&mut meter, 1, now + Duration::from_millis(ms)), 0);
+        for second in 1..5 {
+            assert_eq!(taken(&mut meter, 1000, now + Duration::from_secs(second)), 10);
         }
-        let later = now + Duration::from_millis(4800 + RETRY_MS);
-        assert!(taken(&mut meter, 100, later) >= 50);
     }
 
     #[test]
-    fn a_sign_of_life_is_no_reason_to_wait_longer() {
+    fn no_message_overtakes_one_that_was_too_much() {
         let now = Instant::now();
-        let mut meter = Meter::new(&Limits { requests_per_second: Some(1), ..Limits::default() }, HERE, now);
-        assert_eq!(taken(&mut meter, 100, now), 10);
-        assert!(meter.take(true, now + Duration::from_millis(490)).is_err());
-        assert!(meter.take(false, now + Duration::from_millis(1000)).is_ok());
+        let limits = Limits { requests_per_second: Some(1), ..Limits::default() };
+        let mut meter = Meter::new(&limits, HERE, now);
+        let mut send = |key, ms| meter.take(Some(Key(key)), now + Duration::from_millis(ms)).is_ok();
+        assert_eq!((0..15).filter(|&key| send(key, 0)).count(), 10);
+        assert!(!send(20, 2000), "10 to 14 come first");
+        assert!(send(10, 2100) && send(11, 2100) && !send(12, 2100));
+        assert!(!send(13, 3200), "there is room, and 12 was refused again");
+        assert!(send(12, 9000) && send(13, 9000) && send(14, 9000) && send(20, 9000));
     }
 
     #[test]

@@ -163,6 +163,8 @@ pub(crate) struct World {
     /// Replicas look every few seconds at who uses his session, and note it. In some seeds only, which are none of
     /// those that failed once: they are to show what they showed.
     pub(crate) watches_sessions: bool,
+    /// Replicas take little at a time, and little for each account: much is to come later. In some other such seeds.
+    pub(crate) is_tight: bool,
     pub(crate) chance: Chance,
     queue: BTreeMap<(Mono, u64), Happening>,
     number: u64,
@@ -225,6 +227,7 @@ impl World {
             healed: false,
             plan,
             watches_sessions: seed.is_multiple_of(7),
+            is_tight: seed.is_multiple_of(11),
             chance,
             queue: BTreeMap::new(),
             number: 0,

@@ -17,6 +17,7 @@ impl World {
         } else {
             (defaults.use_noted, defaults.sweep_every)
         };
+        let (in_flight, mailbox) = if self.is_tight { (12, 25) } else { (defaults.in_flight, defaults.mailbox) };
         let config = Config {
             own: ReplicaId(node as u8),
             replicas: self.nodes.len() as u8,
@@ -28,6 +29,8 @@ impl World {
                 inbox_page: 4,
                 held_bytes: self.plan.held_bytes,
                 push_bytes: self.plan.push_bytes,
+                in_flight,
+                mailbox,
                 use_noted,
                 sweep_every,
                 ..defaults
