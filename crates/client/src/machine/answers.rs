@@ -187,6 +187,7 @@ impl Machine {
     fn on_deed_refused(&mut self, r: usize, number: u64, refusal: Refusal) {
         let (has_session, has_any_session) = (self.has_session(), self.session.is_some());
         let may_hold_up = self.held_up_since.is_none_or(|since| self.now < since + KEPT_PATIENCE);
+        let is_kept_message = self.deeds.is_kept(number);
         let Some(deed) = self.deeds.deed(number) else { return };
         match refusal.code {
             // Another replica may have room, or be able to.
@@ -196,7 +197,7 @@ impl Machine {
                 if self.move_on(|other| refused_by.contains(&other)) {
                     return;
                 }
-                if self.deeds.is_kept(number) {
+                if is_kept_message {
                     return self.hold_up(number, &refusal);
                 }
             }
@@ -207,11 +208,12 @@ impl Machine {
             }
             // Given up: those that follow to the same receiver need not be asked about one by one.
             Code::NoSuchUser if deed.command.is_none() => self.deeds.note_receiver(number),
-            Code::TooMany if deed.command.is_none() && (may_hold_up || !matches!(deed.op, Op::Send { .. })) => {
+            Code::TooMany if is_kept_message && may_hold_up => {
                 self.held_up_since = self.held_up_since.or(Some(self.now));
                 return self.deeds.wait(number, self.now + retry_after(refusal.retry_ms));
             }
-            Code::TooMany if deed.command.is_some() && deed.retries < RETRIES => {
+            // Without the account of a kept `create` nothing else can be done.
+            Code::TooMany if !is_kept_message && (deed.command.is_none() || deed.retries < RETRIES) => {
                 return self.deeds.wait(number, self.now + retry_after(refusal.retry_ms));
             }
             // It was carried out by a replica that is gone, and the news came here before us.
