@@ -2,6 +2,7 @@
 
 use clap::Parser;
 
+use crate::real::cargo::FromCargo;
 use crate::shared::Sabotage;
 
 /// Real processes, real faults: a group on this machine, people who write, and trouble; then everything that
@@ -36,40 +37,6 @@ pub struct Arguments {
     /// Spoils what people are shown: the run must fail.
     #[arg(long, hide = true)]
     pub sabotage: Option<Sabotage>,
-    /// Which tests to run: this one is called `faults`.
-    #[arg(value_name = "FILTER")]
-    filters: Vec<String>,
-    // What cargo passes to the tests of other harnesses.
-    #[arg(long, hide = true)]
-    list: bool,
-    #[arg(long, hide = true)]
-    nocapture: bool,
-    #[arg(long, hide = true)]
-    no_capture: bool,
-    #[arg(long, short, hide = true)]
-    quiet: bool,
-    #[arg(long, hide = true)]
-    ignored: bool,
-    #[arg(long, hide = true)]
-    include_ignored: bool,
-    #[arg(long, hide = true)]
-    exact: bool,
-    #[arg(long, hide = true)]
-    show_output: bool,
-    #[arg(long, hide = true)]
-    skip: Vec<String>,
-    #[arg(long, hide = true)]
-    test_threads: Option<usize>,
-    #[arg(long, hide = true)]
-    color: Option<String>,
-    #[arg(long, hide = true)]
-    format: Option<String>,
-}
-
-impl Arguments {
-    /// Whether it is this that is asked for, and not some other test.
-    pub fn mean_this(&self) -> bool {
-        let named = self.filters.is_empty() || self.filters.iter().any(|filter| "faults".contains(filter.as_str()));
-        named && !self.list && !self.ignored && !self.skip.iter().any(|skip| "faults".contains(skip.as_str()))
-    }
+    #[command(flatten)]
+    pub cargo: FromCargo,
 }

@@ -14,7 +14,7 @@
 //! * `checker` says what is wrong with what people were told and shown; `finale` and `logs` with what is there
 //!   in the end.
 //! * `figures`: how long clients wait.
-//! * `stopping`: Ctrl-C and SIGTERM.
+//! * `real`: the processes and their hosts; the suite `strangers` has them, too.
 
 mod arguments;
 mod chance;
@@ -24,20 +24,17 @@ mod faults;
 mod figures;
 mod finale;
 mod ground;
-mod group;
-mod hosts;
 mod logs;
 mod network;
 mod person;
-mod progress;
 mod proxy;
 mod race;
 mod reader;
-mod replica;
+#[path = "../real/mod.rs"]
+mod real;
 mod report;
 mod run;
 mod shared;
-mod stopping;
 mod tally;
 mod trouble;
 mod usage;
@@ -45,29 +42,21 @@ mod usage;
 use std::process::ExitCode;
 
 use clap::Parser;
+use real::{group, hosts, progress, stopping};
 
 fn main() -> ExitCode {
     let arguments = arguments::Arguments::parse();
-    if !arguments.mean_this() {
+    if !arguments.cargo.means("faults") {
         return ExitCode::SUCCESS;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("the machine has threads");
     let well = runtime.block_on(async {
         if let Some(tokens) = &arguments.tokens {
-            allow_many_files();
+            real::allow_many_files();
             return figures::swarm::run(&arguments.swarm, tokens).await.is_ok();
         }
         if arguments.figures { figures::run(&arguments).await } else { run::run(&arguments).await }
     });
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// Every connection is an open file.
-fn allow_many_files() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // Where that is refused, connecting will say so.
-    let _ = setrlimit(Resource::Nofile, limit);
 }

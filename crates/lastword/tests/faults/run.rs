@@ -98,7 +98,8 @@ async fn prepare(dir: &Path, arguments: &Arguments, progress: &Arc<Progress>) ->
         Err(_) => (host(), addresses()?),
     };
     let network = Network::start(&here, &addresses, arguments.people, arguments.seed).await?;
-    let group = Arc::new(Group::prepare(dir, &addresses, Some(&network), &[]));
+    let via = |later, earlier| Some(network.link(later, earlier).address.to_string());
+    let group = Arc::new(Group::prepare(dir, &addresses, via, &[]));
     if let Ok(hosts) = &hosts {
         let key = dir.join("lastword.key");
         let made = std::process::Command::new(env!("CARGO_BIN_EXE_lastword")).arg("key").arg(&key).output()?;

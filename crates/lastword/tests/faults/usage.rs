@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::group::{Group, NAMES, REPLICAS};
+use crate::real::look::memory_and_files;
 
 /// A process that has just started does not show yet what it will hold.
 const SETTLED: Duration = Duration::from_secs(5);
@@ -66,7 +67,7 @@ impl Usage {
             if at.saturating_sub(self.started[replica].1) < SETTLED {
                 continue;
             }
-            if let Some((memory_mib, files)) = of(pid) {
+            if let Some((memory_mib, files)) = memory_and_files(pid) {
                 self.looks.push(Look { at, replica, memory_mib, files });
             }
         }
@@ -109,12 +110,4 @@ impl Usage {
         }
         wrong
     }
-}
-
-fn of(pid: u32) -> Option<(f64, usize)> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: f64 = resident.trim().strip_suffix(" kB")?.parse().ok()?;
-    let files = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count();
-    Some((kib / 1024.0, files))
 }

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use super::swarm::Answered;
 use crate::group::Group;
 use crate::progress::Progress;
+use crate::real::look::cpu_ms;
 
 /// So many clients.
 const CLIENTS: usize = 10_000;
@@ -148,13 +149,4 @@ async fn accounts(group: &Group) -> Option<Vec<String>> {
 /// Microseconds since 1970: a clock that processes share.
 pub fn unix_us() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros() as u64
-}
-
-/// Milliseconds of a core that a process has used.
-fn cpu_ms(pid: u32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // Behind the name, which stands in parentheses and may hold anything: the third field comes first.
-    let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
-    let ticks: u64 = fields.split(' ').skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-    ticks * 1000 / rustix::param::clock_ticks_per_second().max(1)
 }

@@ -85,7 +85,7 @@ async fn measure(dir: &Path, arguments: &Arguments, progress: &Progress) -> Opti
 
 async fn start(dir: &Path, more: &[&str]) -> Option<Group> {
     std::fs::create_dir_all(dir).ok()?;
-    let group = Group::prepare(dir, &addresses().ok()?, None, more);
+    let group = Group::prepare(dir, &addresses().ok()?, |_, _| None, more);
     group.start_all().ok()?;
     group.is_in_sync_within(IN_SYNC).await.then_some(group)
 }

@@ -3,14 +3,18 @@
 //! A proxy can hold bytes back, but what it has taken was acknowledged by TCP, and nothing is ever lost. Here packets
 //! are: connections hang, nobody is told, and what was on its way is sent again, later and later, as on a real network.
 
+use std::net::IpAddr;
 use std::process::{Command, Stdio};
 
-use crate::group::{NAMES, REPLICAS};
+use super::group::{NAMES, REPLICAS};
 
 /// Where each replica listens on its host.
 const PORT: u16 = 65_433;
 /// Packets that are to be lost are sent to this link-layer address, which nobody has.
 const NOBODY: &str = "02:00:00:00:00:01";
+
+/// The network that strangers come from, which nobody else uses: RFC 2544 keeps it for measuring.
+const STRANGERS_NET: &str = "198.18";
 
 /// The hosts. Dropped, they are gone.
 pub struct Hosts {
@@ -71,6 +75,34 @@ impl Hosts {
         Ok(hosts)
     }
 
+    /// One more host, which has this many addresses, each of another network. The replicas answer to all of them.
+    ///
+    /// # Errors
+    /// As `make`.
+    pub fn add_strangers(&self, count: u8) -> Result<Vec<IpAddr>, String> {
+        let space = self.strangers();
+        ip(&["netns", "add", &space])?;
+        ip(&["link", "add", &space, "type", "veth", "peer", "name", "eth0", "netns", &space])?;
+        ip(&["link", "set", &space, "master", &self.bridge(), "up"])?;
+        ip(&["-n", &space, "address", "add", &format!("{}.200/24", self.net), "dev", "eth0"])?;
+        ip(&["-n", &space, "link", "set", "eth0", "up"])?;
+        ip(&["-n", &space, "link", "set", "lo", "up"])?;
+        let addresses: Vec<String> = (0..count).map(|number| format!("{STRANGERS_NET}.{number}.1")).collect();
+        for address in &addresses {
+            ip(&["-n", &space, "address", "add", &format!("{address}/32"), "dev", "eth0"])?;
+        }
+        for number in 0..REPLICAS {
+            let there = self.namespace(number);
+            ip(&["-n", &there, "route", "add", &format!("{STRANGERS_NET}.0.0/16"), "dev", "eth0"])?;
+        }
+        Ok(addresses.iter().filter_map(|address| address.parse().ok()).collect())
+    }
+
+    /// The namespace of the strangers' host.
+    pub fn strangers(&self) -> String {
+        format!("{}x", self.prefix)
+    }
+
     fn bridge(&self) -> String {
         format!("{}br", self.prefix)
     }
@@ -119,6 +151,9 @@ impl Drop for Hosts {
             let _ = ip(&["netns", "delete", &self.namespace(number)]);
             let _ = ip(&["link", "delete", &self.namespace(number)]);
         }
+        // Where there are no strangers, both fail.
+        let _ = ip(&["netns", "delete", &self.strangers()]);
+        let _ = ip(&["link", "delete", &self.strangers()]);
         let _ = ip(&["link", "delete", &self.bridge()]);
     }
 }

@@ -1,4 +1,4 @@
-//! The group: three replicas, the proxies between them, and whether all are in sync.
+//! The group: three replicas, and whether all are in sync.
 
 use std::io;
 use std::net::TcpListener;
@@ -11,8 +11,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use crate::network::Network;
-use crate::replica::Replica;
+use super::replica::Replica;
 
 /// A server that was told to stop may take so long.
 const STOP: Duration = Duration::from_secs(20);
@@ -45,15 +44,20 @@ pub fn addresses() -> io::Result<Vec<String>> {
 }
 
 impl Group {
-    /// The three, not started; linked through the network's proxies, if there is one.
-    pub fn prepare(dir: &Path, addresses: &[String], network: Option<&Network>, more: &[&str]) -> Self {
+    /// The three, not started. `via(later, earlier)`: the address of what stands between two of them, if something does.
+    pub fn prepare(
+        dir: &Path,
+        addresses: &[String],
+        via: impl Fn(usize, usize) -> Option<String>,
+        more: &[&str],
+    ) -> Self {
         let list = addresses.join(",");
         let replica = |(number, name): (usize, &&'static str)| {
             let mut arguments = vec!["--group".to_owned(), list.clone()];
             arguments.extend(more.iter().map(|&word| word.to_owned()));
             for (earlier, name) in NAMES.iter().enumerate().take(number) {
-                if let Some(proxy) = network.map(|network| network.link(number, earlier)) {
-                    arguments.push(format!("--via={name}={}", proxy.address));
+                if let Some(address) = via(number, earlier) {
+                    arguments.push(format!("--via={name}={address}"));
                 }
             }
             Mutex::new(Replica::new(name, addresses[number].clone(), dir, arguments))
