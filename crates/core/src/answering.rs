@@ -212,8 +212,8 @@ impl Core {
             (Job::ListenCount { connection, tag }, Found::Count(pending)) => {
                 self.begin_paging(connection, tag, pending);
             }
-            (Job::MailboxCount { account }, Found::Count(waiting)) => {
-                self.mailboxes.on_counted(now.mono, account, waiting);
+            (Job::MailboxCount { account }, Found::Mailbox { waiting, by }) => {
+                self.mailboxes.on_counted(now.mono, account, waiting, by);
             }
             (Job::Inbox { connection }, Found::Messages { messages, more }) => {
                 self.on_inbox(connection, messages, more);

@@ -118,7 +118,7 @@ impl Core {
             }
             return (Change::Message(fact.clone()), Effect::None);
         }
-        self.mailboxes.on_message(message.to);
+        self.mailboxes.on_message(message.to, fact.author);
         self.receipts.expect(message.to, fact.position, fact.author, fact.key);
         let effect = Effect::Message { fact: fact.clone(), to: message.to, again };
         (Change::Message(fact.clone()), effect)

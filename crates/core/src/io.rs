@@ -382,7 +382,7 @@ pub enum Refusal {
         retry_ms: u64,
     },
     /// Too many messages wait for the one who is written to.
-    #[error("Too many messages wait for this user already: they have to be read first.")]
+    #[error("Too many messages wait for this user already, or too many of yours: they have to be read first.")]
     MailboxFull {
         /// After so many milliseconds another try makes sense.
         retry_ms: u64,

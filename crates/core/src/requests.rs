@@ -172,18 +172,28 @@ impl Core {
     }
 
     /// Whether a message to somebody may be taken in.
-    fn room_in_mailbox(&mut self, now: Now, to: AccountId) -> Result<(), Refusal> {
-        let room = self.mailboxes.room(now.mono, to, self.config.settings.mailbox);
+    fn room_in_mailbox(&mut self, now: Now, to: AccountId, from: AccountId) -> Result<(), Refusal> {
+        let room = self.mailboxes.room(now.mono, to, from, self.config.settings.mailbox);
         // In no connection's turn: nobody waits for it.
         if room.count {
-            self.query(Job::MailboxCount { account: to }, Query::PendingCount(to));
+            self.query(
+                Job::MailboxCount { account: to },
+                Query::Mailbox { account: to, senders: crate::mailboxes::SENDERS as u32 },
+            );
         }
         if room.is_there { Ok(()) } else { Err(Refusal::MailboxFull { retry_ms: LATER_RETRY_MS }) }
     }
 
     /// Whether a new message of a connection to somebody may be taken in, and overtakes none.
-    fn room_in_order(&mut self, now: Now, id: ConnectionId, to: AccountId, key: Key) -> Result<(), Refusal> {
-        let room = self.room_for_message(now, id).and_then(|()| self.room_in_mailbox(now, to));
+    fn room_in_order(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        to: AccountId,
+        from: AccountId,
+        key: Key,
+    ) -> Result<(), Refusal> {
+        let room = self.room_for_message(now, id).and_then(|()| self.room_in_mailbox(now, to, from));
         let Some(connection) = self.connections.of(id) else { return room };
         let is_behind = connection.later.is_behind(now.mono, key) && !planted(Bug::LetsOvertake);
         let why = if room.is_ok() { Why::Behind } else { Why::NoRoom };
@@ -278,7 +288,7 @@ impl Core {
         let Some(to) = found else {
             return self.answer(id, tag, Err(Refusal::NoSuchUser("The recipient user does not exist.")));
         };
-        if let Err(refusal) = self.room_in_order(now, id, to, key) {
+        if let Err(refusal) = self.room_in_order(now, id, to, author, key) {
             return self.answer(id, tag, Err(refusal));
         }
         let at_ms = now.wall_ms();

@@ -177,6 +177,13 @@ pub struct MessageRecord {
 pub enum Query {
     /// How many messages wait for this account.
     PendingCount(AccountId),
+    /// How many messages wait for this account, and whose most of them are.
+    Mailbox {
+        /// Whose mailbox.
+        account: AccountId,
+        /// The senders of the most messages: this many at most.
+        senders: u32,
+    },
     /// The pending messages to this account after this place, in the order of the log.
     Inbox {
         /// Whose.
@@ -240,6 +247,13 @@ pub enum Query {
 pub enum Found {
     /// To [`Query::PendingCount`].
     Count(u64),
+    /// To [`Query::Mailbox`].
+    Mailbox {
+        /// How many messages wait.
+        waiting: u64,
+        /// Who wrote most of them, and how many each, most first.
+        by: Vec<(AccountId, u64)>,
+    },
     /// To [`Query::Inbox`], [`Query::Outbox`], [`Query::History`] and [`Query::Conversations`].
     Messages {
         /// In the order asked for.

@@ -132,7 +132,7 @@ async fn a_client_that_is_told_to_wait_loses_nothing_and_keeps_its_order() {
 
 #[test]
 fn messages_that_wait_for_one_account() {
-    let server = server(&["--pending-per-account", "20"]);
+    let server = server(&["--pending-per-account", "100"]);
     let (mut ann, mut bob) = (Talk::to(&server.address), Talk::to(&server.address));
     ann.create("ann");
     let token = bob.create("bob")["token"].clone();

@@ -49,6 +49,19 @@ fn the_inbox_is_in_the_order_of_the_log() {
 }
 
 #[test]
+fn a_mailbox_tells_who_wrote_most_of_it() {
+    let (_parent, dir) = data();
+    let mut feed = Feed::new(&dir);
+    for seq in 1..=9 {
+        let from = if seq % 3 == 0 { CAROL } else { ALICE };
+        feed.message(&Draft { from, ..Draft::new(seq) }.fact(at(1, seq)));
+    }
+    let mut ask = |senders| feed.views.query(&Query::Mailbox { account: BOB, senders }).unwrap();
+    assert_eq!(ask(9), Found::Mailbox { waiting: 9, by: vec![(ALICE, 6), (CAROL, 3)] });
+    assert_eq!(ask(1), Found::Mailbox { waiting: 9, by: vec![(ALICE, 6)] });
+}
+
+#[test]
 fn a_message_comes_back_as_it_was_written() {
     let (_parent, dir) = data();
     let mut feed = Feed::new(&dir);

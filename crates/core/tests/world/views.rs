@@ -71,6 +71,15 @@ impl Views {
         };
         match *query {
             Query::PendingCount(account) => Found::Count(self.pending(|message| message.to == account).len() as u64),
+            Query::Mailbox { account, senders } => {
+                let mut by = BTreeMap::<AccountId, u64>::new();
+                let waiting = self.pending(|message| message.to == account);
+                waiting.iter().for_each(|message| *by.entry(message.author).or_default() += 1);
+                let mut by: Vec<_> = by.into_iter().collect();
+                by.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+                by.truncate(senders as usize);
+                Found::Mailbox { waiting: waiting.len() as u64, by }
+            }
             Query::Inbox { account, after, limit } => {
                 page(self.pending(|message| message.to == account && message.index > after), limit)
             }

@@ -33,7 +33,8 @@ pub(crate) struct LimitArguments {
     /// The longest line, in bytes.
     #[arg(long, value_name = "BYTES", default_value_t = 65_536, value_parser = RangedU64ValueParser::<usize>::new().range(1024..=65_536))]
     line_bytes: usize,
-    /// Messages that may wait for one account that does not read them; about, for they are counted now and then.
+    /// Messages that may wait for one account that does not read them. One sender may fill a fifth of that. (Roughly:
+    /// they are counted now and then.)
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pending_per_account: u64,
     /// The longest that a connection may take to say what it is, in seconds.

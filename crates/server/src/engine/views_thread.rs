@@ -61,7 +61,7 @@ pub(super) struct ViewsThread {
 
 /// Whether the core rests on the answer: then it must have all that was applied before the question.
 fn must_be_complete(query: &Query) -> bool {
-    matches!(query, Query::Inbox { .. } | Query::PendingCount(_) | Query::Known { .. })
+    matches!(query, Query::Inbox { .. } | Query::PendingCount(_) | Query::Mailbox { .. } | Query::Known { .. })
 }
 
 impl ViewsThread {

@@ -1,10 +1,13 @@
 //! Answering questions to the views.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
 use lastword_facts::ids::{AccountId, Key, LogIndex, Order};
 use lastword_facts::views::{Found, MessageRecord, Query};
 
 use super::Views;
-use super::entries::{self, HISTORY, INBOX, KEYS, OUTBOX};
+use super::entries::{self, HISTORY, INBOX, KEYS, OUTBOX, Waiting};
 use super::messages::Messages;
 use super::partners;
 use crate::error::StoreError;
@@ -18,6 +21,7 @@ impl Views {
         self.write()?;
         match *query {
             Query::PendingCount(account) => Ok(Found::Count(self.pending_count(account)?)),
+            Query::Mailbox { account, senders } => self.mailbox(account, senders),
             Query::Inbox { account, after, limit } => {
                 let mut page = Page::new(limit);
                 INBOX.up(&self.connection, &entries::inbox_from(account, after.next()), |entry| {
@@ -56,6 +60,22 @@ impl Views {
             is_his
         })?;
         Ok(count)
+    }
+
+    fn mailbox(&self, account: AccountId, senders: u32) -> Result<Found, StoreError> {
+        let mut by: HashMap<AccountId, u64> = HashMap::new();
+        INBOX.up(&self.connection, &account.0.to_be_bytes(), |entry| {
+            let is_theirs = entry.starts_with(&account.0.to_be_bytes());
+            if is_theirs {
+                *by.entry(Waiting::read(entry).author).or_default() += 1;
+            }
+            is_theirs
+        })?;
+        let waiting = by.values().sum();
+        let mut by: Vec<_> = by.into_iter().collect();
+        by.sort_unstable_by_key(|&(author, count)| (Reverse(count), author));
+        by.truncate(senders as usize);
+        Ok(Found::Mailbox { waiting, by })
     }
 
     fn history(
