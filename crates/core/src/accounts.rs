@@ -5,7 +5,7 @@ use lastword_facts::ids::{AccountId, Key, Stamp};
 use lastword_facts::token::{SessionToken, TokenHash};
 use lastword_facts::views::Query;
 use lastword_facts::{Body, Name, limits};
-use lastword_marks::hit;
+use lastword_marks::{Bug, hit, planted};
 
 use crate::Core;
 use crate::directory::fold;
@@ -103,8 +103,9 @@ impl Core {
         token: TokenHash,
         seen: Option<Stamp>,
     ) -> Result<(), Refusal> {
-        // Also where the token is not known here: what this client does next is ordered after what it has seen.
-        if let Some(seen) = seen {
+        if planted(Bug::BelievesStrangers)
+            && let Some(seen) = seen
+        {
             self.ledger.observe(seen);
         }
         self.ready_for_people()?;
@@ -114,6 +115,11 @@ impl Core {
             self.connections.log_out(id);
             return Err(Refusal::WrongLogin);
         };
+        // What this client does next is ordered after what it has seen. Of somebody who is not known here it says
+        // nothing: they log in, and hand it in once more.
+        if let Some(seen) = seen {
+            self.ledger.observe(seen);
+        }
         if self.connections.login(id).is_some_and(|login| login.account != account) {
             return Err(Refusal::AlreadyLoggedIn);
         }

@@ -148,7 +148,7 @@ impl Core {
         match reply {
             Reply::Sent(connection, tag, SentDraft { key, known }) => {
                 let Known { to, at_ms, stamp, .. } = known;
-                let seen = if planted(Bug::SeenGoesBack) { stamp } else { self.ledger.stamp().max(stamp) };
+                let seen = if planted(Bug::SeenGoesBack) { stamp } else { self.ledger.seen_with(stamp) };
                 let online = self.is_online(to);
                 let sent = Answer::Sent { key, to, at_ms, seen, copies, online };
                 self.answer(connection, tag, Ok(sent));
@@ -260,7 +260,7 @@ impl Core {
         let (from, to) = (self.directory.called(message.author), self.directory.called(message.to));
         // Clients keep the token that they got last, so tokens must never go back.
         let own = message.order.stamp;
-        let seen = if planted(Bug::SeenGoesBack) { own } else { self.ledger.stamp().max(own) };
+        let seen = if planted(Bug::SeenGoesBack) { own } else { self.ledger.seen_with(own) };
         MessageView { message, from, to, seen }
     }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use lastword_facts::fact::{Message, Verdict};
-use lastword_facts::ids::{LogIndex, Stamp};
+use lastword_facts::ids::LogIndex;
 use lastword_facts::views::{AccountRecord, Applied, Change};
 use lastword_facts::{Body, Fact};
 use lastword_marks::{Bug, hit, planted};
@@ -18,11 +18,6 @@ use crate::keys::Known;
 use crate::peer_message::Rival;
 use crate::release::{Effect, Entry, Reply};
 use crate::time::{Mono, Now};
-
-/// A fact's stamp, if it counts: an impossible one must not push anybody ahead.
-pub(crate) fn counted(fact: &Fact) -> Stamp {
-    if fact.impossible().is_some() { Stamp::default() } else { fact.stamp }
-}
 
 impl Core {
     /// Takes a fact in, own or not, with all that was held for it.
@@ -48,7 +43,7 @@ impl Core {
     fn admit_one(&mut self, now: Mono, fact: &Arc<Fact>, reply: Option<Reply>) {
         let index = self.ledger.admit(fact);
         let (change, effect) = self.apply(fact, index);
-        self.unapplied.push_back(Applied { index, position: fact.position, stamp: counted(fact), change });
+        self.unapplied.push_back(Applied { index, position: fact.position, stamp: self.ledger.counted(fact), change });
         if planted(Bug::ConfirmsBeforeSync) {
             self.send_to_all(&crate::PeerMessage::Confirm(vec![fact.position]));
         }

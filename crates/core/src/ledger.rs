@@ -5,7 +5,11 @@
 //!    its changes. So the log, and every older state of it, is closed under causes.
 //! 2. `durable` covers only what [`Ledger::stored`] has said to be on disk.
 //! 3. Own facts are numbered without a gap within an incarnation that is never reopened.
-//! 4. A stamp is above every stamp that this replica has seen.
+//! 4. A stamp is above every stamp that this replica has seen and believes. One that is out of all reach is not
+//!    believed: nothing could come after it, so it would end the order of everything later.
+
+#[cfg(test)]
+mod stamps;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -97,18 +101,34 @@ impl Ledger {
         self.stamp
     }
 
-    /// Remembers a stamp that somebody has seen. One that can't be does not count.
+    /// Remembers a stamp that somebody has seen. One that is not believed does not count.
     pub(crate) fn observe(&mut self, stamp: Stamp) {
-        if stamp <= Stamp::MAX && !planted(Bug::ForgetsStamps) || planted(Bug::BelievesImpossible) {
+        if self.believes(stamp) && !planted(Bug::ForgetsStamps) || planted(Bug::BelievesImpossible) {
             self.stamp = self.stamp.max(stamp);
         }
+    }
+
+    /// Whether a stamp may push those that are made here ahead of it.
+    fn believes(&self, stamp: Stamp) -> bool {
+        let reach = self.stamp.max(Stamp::HORIZON).0.saturating_add(Stamp::STEP);
+        (stamp.0 <= reach || planted(Bug::BelievesTheEnd)) && stamp <= Stamp::MAX
+    }
+
+    /// What a client is told that this replica has seen, with a message of this stamp. It never goes back.
+    pub(crate) fn seen_with(&self, stamp: Stamp) -> Stamp {
+        if self.believes(stamp) { self.stamp.max(stamp) } else { self.stamp }
+    }
+
+    /// The stamp of a fact that was taken in, if it counts: an impossible one must not push anybody ahead.
+    pub(crate) fn counted(&self, fact: &Fact) -> Stamp {
+        if fact.impossible().is_some() || !self.believes(fact.stamp) { Stamp::default() } else { fact.stamp }
     }
 
     /// Makes a fact: after all that was ever seen here, and that the client has seen.
     pub(crate) fn make(&mut self, now: Now, author: AccountId, key: Option<Key>, body: Body) -> Arc<Fact> {
         // A clock of the year 80,000 must not make own facts impossible.
-        let clock = Stamp(now.wall_us.min(Stamp::MAX.0 / 2));
-        // With somebody at the bound nothing can come after it: own facts must not be ignored for that.
+        let clock = Stamp(now.wall_us.min(Stamp::HORIZON.0));
+        // No stamp that was believed leaves less room than that for all facts that will ever be made.
         self.stamp = Stamp(self.stamp.max(clock).0 + 1).min(Stamp::MAX);
         if planted(Bug::CapsStamps) {
             self.stamp = self.stamp.min(Stamp(clock.0 + 60_000_000));

@@ -193,7 +193,7 @@ impl Core {
         self.outputs.push_back(Output::Apply(vec![Applied {
             index,
             position: fact.position,
-            stamp: apply::counted(fact),
+            stamp: self.ledger.counted(fact),
             change,
         }]));
     }

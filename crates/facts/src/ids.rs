@@ -137,6 +137,11 @@ pub struct Stamp(#[n(0)] pub u64);
 impl Stamp {
     /// A stamp above this makes a fact impossible. Microseconds since 1970 reach it in the year 148,000.
     pub const MAX: Self = Self(1 << 62);
+    /// No clock pushes a stamp above this, in microseconds: it is the year 75,000.
+    pub const HORIZON: Self = Self(1 << 61);
+    /// Above [`Stamp::HORIZON`] a stamp is only believed if it is at most so much further on than what was seen before.
+    /// Facts made there count on one by one, so no replica that follows the rules comes near it.
+    pub const STEP: u64 = 1 << 40;
 }
 
 impl fmt::Debug for Stamp {

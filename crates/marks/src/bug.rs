@@ -60,6 +60,10 @@ bugs! {
     CapsStamps,
     /// A replica does not learn the stamps that it sees.
     ForgetsStamps,
+    /// What somebody says that they have seen counts without a session.
+    BelievesStrangers,
+    /// A stamp that nothing can come after is believed.
+    BelievesTheEnd,
     /// Of one message at two positions the largest stamp counts.
     LargestStamp,
     /// Of one message at two positions the stamp that came first counts.
