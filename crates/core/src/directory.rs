@@ -194,15 +194,18 @@ impl Directory {
         self.accounts.range((from, Bound::Unbounded)).map(|(&id, _)| id)
     }
 
-    /// What accounts are called, from after a folded name on, in the order of folded names.
-    pub(crate) fn names_after(&self, after: Option<&str>) -> impl Iterator<Item = (&str, Arc<str>)> {
+    /// Folded names from after this one on, in their order, each with what those are called who have it.
+    pub(crate) fn names_after(
+        &self,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = (&str, impl Iterator<Item = Arc<str>>)> {
         let from = match after {
             Some(after) => Bound::Excluded(after),
             None => Bound::Unbounded,
         };
-        self.names.range::<str, _>((from, Bound::Unbounded)).flat_map(|(folded, ids)| {
+        self.names.range::<str, _>((from, Bound::Unbounded)).map(|(folded, ids)| {
             let living = ids.iter().filter_map(|&id| self.living(id));
-            living.map(move |account| (&**folded, account.called.clone()))
+            (&**folded, living.map(|account| account.called.clone()))
         })
     }
 
@@ -401,7 +404,7 @@ mod tests {
             let fact = Fact::new(at(2), Vec::new(), Stamp(10), author, key, Body::Confirm(verdict.clone()));
             directory.mark(&fact, &verdict, true);
         }
-        directory.names_after(None).map(|(_, name)| name.to_string()).collect()
+        directory.names_after(None).flat_map(|(_, names)| names).map(|name| name.to_string()).collect()
     }
 
     /// Found by real processes: the lists of two replicas had the names of a split in different orders.

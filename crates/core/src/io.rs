@@ -18,8 +18,8 @@ use lastword_facts::Fact;
 use lastword_facts::ids::{AccountId, Key, LogIndex, Order, Position, Stamp};
 use lastword_facts::token::{Pos, SessionToken, TokenHash};
 use lastword_facts::views::{Applied, Found, MessageRecord, Query};
-use regex::Regex;
 
+use crate::pattern::{BadPattern, Matched, Pattern};
 use crate::peer_message::PeerMessage;
 
 /// A client's connection. Drawn by the driver, never used twice.
@@ -81,6 +81,8 @@ pub enum Input {
     Checked(JobId, Result<Option<Fit>, Busy>, SessionToken),
     /// The answer to [`Output::Query`].
     Found(JobId, Found),
+    /// The answer to [`Output::Match`].
+    Matched(JobId, Result<Matched, BadPattern>),
     /// Time has passed.
     Timer,
 }
@@ -130,6 +132,9 @@ pub enum Output {
     /// Check a password against these hashes, in this order, and draw a session token. With no hash
     /// at all take as long as with one.
     Check(JobId, ConnectionId, Password, Vec<String>),
+    /// Match names ([`Pattern::match_names`]), away from the core's thread, for some milliseconds at most; then say
+    /// [`Input::Matched`], with how long it took. There is one of these at a time. (Its number is of these alone.)
+    Match(JobId, Pattern, Vec<Arc<str>>),
     /// Answer a request. What it tells is on the disks it names.
     Answer(ConnectionId, Tag, Result<Answer, Refusal>),
     /// Tell a client something. What it tells is on this replica's disk.
@@ -193,7 +198,7 @@ pub enum Request {
         key: Key,
     },
     List {
-        pattern: Regex,
+        pattern: Pattern,
         limit: u32,
         after: Option<String>,
     },
@@ -345,6 +350,9 @@ pub enum Refusal {
     /// It makes no sense.
     #[error("{0}")]
     BadRequest(&'static str),
+    /// A `list` can't be matched.
+    #[error("The pattern is not a regular expression that can be used here: {0}.")]
+    BadPattern(BadPattern),
     /// Something is longer than its limit.
     #[error("{0}")]
     TooLong(&'static str),

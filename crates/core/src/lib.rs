@@ -15,6 +15,7 @@
 //! | `damage` | records of the own log that can't be read |
 //! | `release`, `answering` | what answers and deliveries wait for |
 //! | `requests`, `accounts` | what clients ask |
+//! | `listing`, [`pattern`] | which names there are |
 //! | `expiry` | sessions that nobody uses |
 //! | `claims`, `names` | unique names |
 //! | `connections`, `delivery` | who listens, and what they are sent |
@@ -41,9 +42,11 @@ mod jobs;
 mod keys;
 pub mod later;
 mod ledger;
+mod listing;
 mod mailboxes;
 mod names;
 mod pace;
+pub mod pattern;
 pub mod peer_message;
 mod peers;
 mod presence;
@@ -109,7 +112,7 @@ pub struct Core {
     waiting: release::Waiting,
     jobs: jobs::Jobs,
     deliveries: delivery::Deliveries,
-    lists: VecDeque<requests::ListScan>,
+    lists: listing::Lists,
     /// Pushing was left off, for others to have their turn, until then.
     more_to_push: Option<Mono>,
     tally: gauges::Tally,
@@ -166,7 +169,7 @@ impl Core {
             waiting: release::Waiting::default(),
             jobs: jobs::Jobs::default(),
             deliveries: delivery::Deliveries::default(),
-            lists: VecDeque::new(),
+            lists: listing::Lists::default(),
             more_to_push: None,
             tally: gauges::Tally::default(),
             disk_has_room: true,
@@ -244,6 +247,7 @@ impl Core {
             Input::Hashed(job, hash, token) => self.on_hashed(now, job, hash, token),
             Input::Checked(job, fits, token) => self.on_checked(now, job, fits, token),
             Input::Found(job, found) => self.on_found(now, job, found),
+            Input::Matched(job, matched) => self.on_matched(job, matched),
             Input::Timer => {}
         }
         if at.since(self.last_tick) >= TICK {
@@ -265,8 +269,7 @@ impl Core {
     /// When to call with [`Input::Timer`] at the latest.
     pub fn poll_timeout(&self) -> Option<Mono> {
         let exact = [self.waiting.held_until, self.deliveries.due(), self.connections.watching.due()];
-        let at_once = (!self.lists.is_empty()).then_some(self.last_call);
-        exact.into_iter().flatten().chain(at_once).chain(self.more_to_push).chain([self.last_tick + TICK]).min()
+        exact.into_iter().flatten().chain(self.more_to_push).chain([self.last_tick + TICK]).min()
     }
 
     /// Puts what disks and peers are to get before all else: everything waits for them.
@@ -297,7 +300,6 @@ impl Core {
         }
         self.confirm_deliveries(now);
         self.tell_watchers(now.mono);
-        self.go_on_listing();
     }
 
     /// What is looked at now and then.

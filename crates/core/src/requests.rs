@@ -7,7 +7,6 @@ use lastword_facts::ids::{AccountId, Key, Order};
 use lastword_facts::views::Query;
 use lastword_facts::{Body, limits};
 use lastword_marks::{Bug, hit, planted};
-use regex::Regex;
 
 use crate::Core;
 use crate::connections::Refused;
@@ -18,10 +17,6 @@ use crate::later::Why;
 use crate::release::{Login, Reply, SentDraft};
 use crate::time::Now;
 
-/// Names that are looked at in one step of a `list`.
-const NAMES_A_STEP: usize = 2000;
-/// Lists under way at a time.
-const LISTS: usize = 256;
 /// After a message was refused for want of room, those behind it on the same connection are, until none came for so
 /// long: by then its client knows. One that has not paused, so long after there is room again, is disconnected.
 const REFUSED_FOR: Duration = Duration::from_secs(3);
@@ -30,21 +25,10 @@ const LATER_RETRY_MS: u64 = 1000;
 /// Jobs under way at a time, over all connections.
 const JOBS: usize = 20_000;
 
-/// A `list` under way: a step at a time, so that a million names keep nobody waiting.
-#[derive(Debug, Clone)]
-pub(crate) struct ListScan {
-    connection: ConnectionId,
-    tag: Tag,
-    pattern: Regex,
-    limit: usize,
-    after: Option<Box<str>>,
-    names: Vec<String>,
-}
-
 impl Core {
     pub(crate) fn on_closed(&mut self, connection: ConnectionId) {
         self.connections.close(connection);
-        self.lists.retain(|list| list.connection != connection);
+        self.lists.forget(connection);
     }
 
     pub(crate) fn on_request(&mut self, now: Now, id: ConnectionId, tag: Tag, request: Request) {
@@ -313,58 +297,6 @@ impl Core {
         Ok(())
     }
 
-    fn list(
-        &mut self,
-        id: ConnectionId,
-        tag: Tag,
-        pattern: Regex,
-        limit: u32,
-        after: Option<String>,
-    ) -> Result<(), Refusal> {
-        if self.lists.len() >= LISTS {
-            return Err(Refusal::TooMany { retry_ms: 200 });
-        }
-        // Names that differ in case, or in what a split added, stand at one place.
-        let after = after.map(|after| crate::directory::fold(base(&after)));
-        let limit = limit as usize;
-        self.lists.push_back(ListScan { connection: id, tag, pattern, limit, after, names: Vec::new() });
-        self.go_on_listing();
-        Ok(())
-    }
-
-    /// Takes the oldest `list` a step further.
-    pub(crate) fn go_on_listing(&mut self) {
-        let Some(mut list) = self.lists.pop_front() else { return };
-        let mut more = false;
-        let mut last = None;
-        for (looked_at, (folded, name)) in self.directory.names_after(list.after.as_deref()).enumerate() {
-            // What stands at one place is looked at together.
-            if last.is_some_and(|last| last != folded) && (looked_at >= NAMES_A_STEP || list.names.len() > list.limit) {
-                more = true;
-                break;
-            }
-            last = Some(folded);
-            if list.pattern.is_match(&name) {
-                list.names.push(name.to_string());
-            }
-        }
-        if more && list.names.len() <= list.limit {
-            list.after = last.map(Into::into);
-            self.lists.push_back(list);
-            return;
-        }
-        let mut count = list.names.len().min(list.limit);
-        while count > 0
-            && count < list.names.len()
-            && base(&list.names[count]).eq_ignore_ascii_case(base(&list.names[count - 1]))
-        {
-            count += 1;
-        }
-        let more = list.names.len() > count;
-        list.names.truncate(count);
-        self.answer_read(list.connection, list.tag, Answer::Names { names: list.names, more });
-    }
-
     pub(crate) fn check(&mut self, id: ConnectionId, job: Job, password: crate::io::Password, hashes: Vec<String>) {
         let job = self.jobs.begin(job);
         self.outputs.push_back(Output::Check(job, id, password, hashes));
@@ -374,9 +306,4 @@ impl Core {
         let job = self.jobs.begin(job);
         self.outputs.push_back(Output::Hash(job, id, password));
     }
-}
-
-/// A name without what a split added to it.
-fn base(name: &str) -> &str {
-    name.split('~').next().unwrap_or(name)
 }

@@ -3,6 +3,7 @@
 mod world;
 
 use lastword_core::io::{Answer, CloseReason, ConnectionId, Copies, Event, Refusal, Request, Standing};
+use lastword_core::pattern::Pattern;
 use world::{World, create, send};
 
 const ALL: Copies = Copies { stored: 3, of: 3 };
@@ -336,11 +337,13 @@ fn two_owners_of_a_name_after_a_partition() {
     world.create(other, "sam").unwrap();
     world.heal();
     world.run(2000);
-    let pattern = regex::Regex::new("(?i)sam").unwrap();
+    let pattern = || Pattern::Text("(?i)sam".to_owned());
     for node in 0..3 {
         let asker = world.connect(node);
-        let request = Request::List { pattern: pattern.clone(), limit: 10, after: None };
-        let Ok(Answer::Names { names, .. }) = world.call(asker, request) else { panic!() };
+        let request = || Request::List { pattern: pattern(), limit: 10, after: None };
+        assert_eq!(world.call(asker, request()), Err(Refusal::NotLoggedIn));
+        world.login(asker, "Sam").unwrap();
+        let Ok(Answer::Names { names, .. }) = world.call(asker, request()) else { panic!() };
         assert_eq!(names.len(), 2);
         assert!(names.contains(&"Sam".to_owned()), "the earlier claim keeps the name: {names:?}");
         assert!(names.iter().any(|name| name.starts_with("sam~")), "{names:?}");

@@ -180,6 +180,9 @@ impl Replica {
                 let token = self.draw_token();
                 self.inputs.push_back(Input::Checked(job, Ok(fits.map(|which| Fit { which, rehashed: None })), token));
             }
+            Output::Match(job, pattern, names) => {
+                self.inputs.push_back(Input::Matched(job, pattern.match_names(&names, || true)));
+            }
             Output::Answer(connection, tag, result) if self.is_open(connection) => {
                 self.clients.answer(connection, tag, result, &self.wire);
             }

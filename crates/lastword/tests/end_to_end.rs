@@ -233,6 +233,8 @@ async fn one_name_at_two_replicas_at_the_same_moment() {
             }
         }
     }
+    assert_eq!(one.list("^name", None, None).await.unwrap_err().code(), Some(Code::NotLoggedIn));
+    one.create("lister", "pwd1").await.unwrap();
     let names = one.list("^name", Some(1000), None).await.unwrap();
     assert_eq!(names.names.len(), 200);
 }

@@ -299,7 +299,10 @@ impl World {
     fn output(&mut self, node: usize, output: Output) {
         let life = self.nodes[node].life;
         let back = |input| Happening::Input { node, life, input };
-        let token = SessionToken([self.number as u8; 32].map(|byte| byte ^ node as u8));
+        // One that was not drawn before, at any replica.
+        let mut token = [node as u8; 32];
+        token[..8].copy_from_slice(&self.number.to_be_bytes());
+        let token = SessionToken(token);
         match output {
             Output::Store(first, facts) => {
                 let sync = self.nodes[node].sync;
@@ -341,6 +344,9 @@ impl World {
                     Fit { which, rehashed }
                 });
                 self.at(HOP, back(Input::Checked(job, Ok(fits), token)));
+            }
+            Output::Match(job, pattern, names) => {
+                self.at(HOP, back(Input::Matched(job, pattern.match_names(&names, || true))));
             }
             Output::Answer(connection, tag, answer) => {
                 assert!(self.answers.insert((connection, tag), answer).is_none(), "answered twice: {tag:?}");

@@ -18,8 +18,8 @@ const CONNECTIONS: usize = 3;
 
 /// What three clients send to a replica on its own, in turn: the next one where a byte 0x1e stands, and 200 ms later.
 ///
-/// Only the first `list` is carried out. Compiling its pattern may take as long as all the rest (10 ms for the
-/// worst that is known), and between two of them a server goes on with what others want.
+/// Only the first `list` is carried out. Compiling its pattern may take as long as all the rest, and a server has a thread
+/// of low priority for that, to which one is given at a time.
 pub fn line_protocol(data: &[u8]) {
     let mut replica = Replica::new(1, Vec::new(), None);
     let mut reads: BTreeMap<ConnectionId, Vec<u8>> = BTreeMap::new();

@@ -225,6 +225,8 @@ fn requests_that_break_a_rule_say_which() {
         (json!({"op": "list", "pattern": "("}), "bad_request", "regular expression"),
         (json!({"op": "list", "pattern": "(?P<x>a)(?P<x>b)"}), "bad_request", "regular expression"),
         (json!({"op": "list", "pattern": r"(a)\1"}), "bad_request", "regular expression"),
+        (json!({"op": "list", "pattern": r"\p{Greek}"}), "bad_request", "regular expression"),
+        (json!({"op": "list", "pattern": r"(?u)\w"}), "bad_request", "names are ASCII"),
         (json!({"op": "list", "pattern": "((a{999}){999}){999}"}), "bad_request", "regular expression"),
         (json!({"op": "list", "pattern": "a".repeat(257)}), "too_long", "256 bytes"),
         (json!({"op": "list", "pattern": longest}), "too_long", "256 bytes"),
@@ -264,23 +266,23 @@ fn requests_that_break_a_rule_say_which() {
         assert_eq!(answer["error"]["code"], code, "{name:.20}: {answer}");
         assert!(answer["error"]["text"].as_str().unwrap().contains(rule), "{answer}");
     }
-    for op in ["logout", "delete", "listen", "pending"] {
+    for op in ["logout", "delete", "listen", "pending", "list"] {
         let answer = stranger.ask(&json!({"op": op, "key": key()}));
         assert_eq!(answer["error"]["code"], "not_logged_in", "{op}: {answer}");
     }
     server.assert_serves();
 }
 
-/// Patterns that are dear to compile come by the hundred from somebody who is not even logged in; the
-/// others hardly feel it.
+/// Patterns that are dear to compile and to match come by the hundred; the others hardly feel it.
 #[test]
 fn patterns_that_are_dear() {
     let server = Server::start();
-    Talk::to(&server.address).create("alice");
     let mut flood = Talk::to(&server.address);
-    let pattern = r"(\w{9}\W{9}){3}".repeat(8);
-    let line = format!("{}\n", json!({"id": 1, "op": "list", "pattern": pattern}));
-    flood.say(line.repeat(400).as_bytes());
+    flood.create("alice");
+    let patterns = [r"(\w{9}\W{9}){3}".repeat(8), "(?i)".to_owned() + &"[^x]{9}".repeat(35), "[[^a]&&[^b]]".repeat(19)];
+    let line = |n: usize| format!("{}\n", json!({"id": 1, "op": "list", "pattern": patterns[n % patterns.len()]}));
+    let lines: String = (0..400).map(line).collect();
+    flood.say(lines.as_bytes());
     let mut longest = Duration::ZERO;
     let mut other = Talk::to(&server.address);
     for _ in 0..20 {

@@ -16,6 +16,7 @@ use lastword_facts::views::Applied;
 use tokio::sync::mpsc;
 
 use super::log_thread::ToLog;
+use super::matching::ToMatch;
 use super::outbox::{LinkOutbox, Outbox, ToClient, size_of, size_of_message};
 use super::start::Clock;
 use super::views_thread::{ToViews, weight};
@@ -41,19 +42,25 @@ pub(super) struct CoreTask {
     clock: Clock,
     group: Group,
     engine: Engine,
-    to_log: Sender<ToLog>,
-    to_views: Sender<ToViews>,
+    threads: Threads,
     /// Bytes of changes that the views have not taken in yet.
     views_behind: Arc<AtomicU64>,
     /// What they are to take in, and is still gathered here.
     changes: Vec<Applied>,
     changes_sent: Instant,
-    passwords: Passwords,
     /// Where each comes from, and what it is told.
     connections: HashMap<ConnectionId, (Option<Address>, Arc<Outbox>)>,
     /// Those that were told something since they were woken.
     told: Vec<Arc<Outbox>>,
     links: HashMap<LinkId, (ReplicaId, Arc<LinkOutbox>)>,
+}
+
+/// Who does for the core what takes long.
+pub(super) struct Threads {
+    pub(super) to_log: Sender<ToLog>,
+    pub(super) to_views: Sender<ToViews>,
+    pub(super) to_match: Sender<ToMatch>,
+    pub(super) passwords: Passwords,
 }
 
 /// A server without a core is no use to anybody, and others take over only when it is gone.
@@ -68,16 +75,13 @@ impl Drop for EndsServer {
 }
 
 impl CoreTask {
-    #[expect(clippy::too_many_arguments, reason = "it is where everything meets")]
     pub(super) fn new(
         core: Core,
         clock: Clock,
         group: Group,
         engine: Engine,
-        to_log: Sender<ToLog>,
-        to_views: Sender<ToViews>,
+        threads: Threads,
         views_behind: Arc<AtomicU64>,
-        passwords: Passwords,
     ) -> Self {
         let (connections, links) = (HashMap::new(), HashMap::new());
         Self {
@@ -85,12 +89,10 @@ impl CoreTask {
             clock,
             group,
             engine,
-            to_log,
-            to_views,
+            threads,
             views_behind,
             changes: Vec::new(),
             changes_sent: Instant::now(),
-            passwords,
             connections,
             told: Vec::new(),
             links,
@@ -191,7 +193,7 @@ impl CoreTask {
             gauges: self.core.gauges(now),
             inputs: self.engine.waiting(),
             views_behind_bytes: self.views_behind.load(Ordering::Relaxed) + weight(&self.changes),
-            hashes: self.passwords.waiting(),
+            hashes: self.threads.passwords.waiting(),
             most_for_client: most,
             for_peers: self.links.values().map(|(peer, outbox)| (*peer, outbox.held().1)).collect(),
         })
@@ -242,6 +244,7 @@ impl CoreTask {
                 }
                 Output::Hash(job, client, password) => self.ask(client, job, Ask::Hash(password)),
                 Output::Check(job, client, password, hashes) => self.ask(client, job, Ask::Check(password, hashes)),
+                Output::Match(job, pattern, names) => drop(self.threads.to_match.send((job, pattern, names))),
                 Output::Answer(connection, tag, result) => self.tell(connection, ToClient::Answer(tag, result)),
                 Output::Event { connection, event, drain } => self.tell(connection, ToClient::Event(event, drain)),
                 Output::Close(connection, reason) => self.tell(connection, ToClient::Close(reason)),
@@ -278,7 +281,7 @@ impl CoreTask {
     /// Has a password hashed. What there is no room for is answered at once.
     fn ask(&mut self, client: ConnectionId, job: JobId, ask: Ask) {
         let address = self.connections.get(&client).and_then(|(address, _)| *address);
-        if let Some(refused) = self.passwords.ask(address, job, ask) {
+        if let Some(refused) = self.threads.passwords.ask(address, job, ask) {
             self.count_hash(&refused);
             self.core.handle(self.clock.now(), refused);
         }
@@ -286,7 +289,7 @@ impl CoreTask {
 
     fn log(&self, job: ToLog) {
         // Gone only when its disk has failed, and then nothing is told to anybody.
-        let _ = self.to_log.send(job);
+        let _ = self.threads.to_log.send(job);
     }
 
     fn send_changes(&mut self) {
@@ -299,6 +302,6 @@ impl CoreTask {
     }
 
     fn views(&self, job: ToViews) {
-        let _ = self.to_views.send(job);
+        let _ = self.threads.to_views.send(job);
     }
 }

@@ -7,6 +7,7 @@
 mod core_task;
 mod log_thread;
 mod making;
+mod matching;
 pub mod outbox;
 mod reads;
 pub mod start;
@@ -181,8 +182,12 @@ impl Running {
             let _dir = dir;
             views_thread.run(&views_jobs)
         })?;
-        let core_task =
-            core_task::CoreTask::new(core, clock, group, engine.clone(), to_log, to_views, behind, passwords);
+        // The core has one of these under way at a time. The thread ends with the core's task, and nobody waits for it.
+        let (to_match, work) = std::sync::mpsc::channel();
+        let of_matching = engine.clone();
+        spawn("match", move || matching::run(&of_matching, &work))?;
+        let threads = core_task::Threads { to_log, to_views, to_match, passwords };
+        let core_task = core_task::CoreTask::new(core, clock, group, engine.clone(), threads, behind);
         let core = tokio::spawn(core_task.run(inputs));
         Ok(Self { engine, core, log, views })
     }

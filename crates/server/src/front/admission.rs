@@ -8,7 +8,7 @@ use lastword_core::io::{Answer, Refusal, Tag};
 use lastword_facts::ids::Key;
 use lastword_protocol::{Op, Request};
 
-use crate::limits::{Address, Attempt, Meter, Outcome};
+use crate::limits::{self, Address, Attempt, Meter, Outcome};
 use crate::listen::Shared;
 
 /// Where too many try one name from one address at once: when it is worth another try, in milliseconds.
@@ -56,7 +56,7 @@ impl<'a> Admission<'a> {
             Op::Send { key, .. } => Some(Key(key.as_u128())),
             _ => None,
         };
-        if let Err(retry_ms) = self.meter.take(message, now) {
+        if let Err(retry_ms) = self.meter.take(limits::cost(&request.op), message, now) {
             return Admitted::Refused(request, retry_ms);
         }
         // Whether the server is there can be asked at any time.

@@ -1,21 +1,16 @@
 //! Between the wire's types and the core's: limits are checked here, tokens are opened and sealed.
 
 use lastword_core::io::{self, Password, Receiver, Request as CoreRequest, Standing};
+use lastword_core::pattern::{PATTERN_BYTES, Pattern};
 use lastword_facts::ids::{AccountId, Key, LogIndex};
 use lastword_facts::limits;
 use lastword_facts::token::{Pos, SeenKey, SessionToken};
 use lastword_protocol::answer::{self, Done, ReplicaState};
 use lastword_protocol::event::{self, Event, ReceiptState};
 use lastword_protocol::{Code, LINE_BYTES, Op, Refusal, RequestId, Uuid, request};
-use regex::{Regex, RegexBuilder};
 
 use crate::group::Group;
 
-/// The longest pattern of a `list`, in bytes.
-const PATTERN_BYTES: usize = 256;
-/// How large a compiled pattern may be, in bytes. It bounds the time that compiling takes, too, on the
-/// network's thread: about a millisecond, and 10 ms for the worst that is known.
-const PATTERN_SIZE: usize = 256 * 1024;
 /// Names, messages and conversations in a page, if nothing is said, and at most.
 const NAMES: (u32, u32) = (100, 1000);
 const MESSAGES: (u32, u32) = (50, 500);
@@ -82,7 +77,10 @@ pub fn request(op: Op, seen_key: &SeenKey) -> Result<CoreRequest, Refusal> {
             CoreRequest::Password { old: Password(old), new: Password(new), key: from_uuid(key) }
         }
         Op::List { pattern, limit, after } => {
-            CoreRequest::List { pattern: compile(&pattern)?, limit: within(limit, NAMES), after }
+            if pattern.len() > PATTERN_BYTES {
+                return Err(Refusal::new(Code::TooLong, format!("A pattern has at most {PATTERN_BYTES} bytes.")));
+            }
+            CoreRequest::List { pattern: Pattern::Text(pattern), limit: within(limit, NAMES), after }
         }
         Op::Send { to, text, key } => {
             if !fits_a_line(&text) {
@@ -123,18 +121,6 @@ fn pos(text: &str, field: &str) -> Result<Pos, Refusal> {
 
 fn within(limit: Option<u32>, (default, most): (u32, u32)) -> u32 {
     limit.unwrap_or(default).clamp(1, most)
-}
-
-fn compile(pattern: &str) -> Result<Regex, Refusal> {
-    if pattern.len() > PATTERN_BYTES {
-        return Err(Refusal::new(Code::TooLong, format!("A pattern has at most {PATTERN_BYTES} bytes.")));
-    }
-    let compiled = RegexBuilder::new(pattern).size_limit(PATTERN_SIZE).dfa_size_limit(PATTERN_SIZE).build();
-    compiled.map_err(|error| {
-        let why = error.to_string();
-        let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        Refusal::new(Code::BadRequest, format!("The pattern is not a regular expression: {why}."))
-    })
 }
 
 fn from_uuid(uuid: Uuid) -> Key {
@@ -394,7 +380,7 @@ fn refusal(refused: &io::Refusal) -> Refusal {
 pub(crate) fn code_of(refused: &io::Refusal) -> Code {
     match refused {
         io::Refusal::TooMany { .. } | io::Refusal::MailboxFull { .. } => Code::TooMany,
-        io::Refusal::BadRequest(_) => Code::BadRequest,
+        io::Refusal::BadRequest(_) | io::Refusal::BadPattern(_) => Code::BadRequest,
         io::Refusal::TooLong(_) => Code::TooLong,
         io::Refusal::NotLoggedIn => Code::NotLoggedIn,
         io::Refusal::AlreadyLoggedIn => Code::AlreadyLoggedIn,

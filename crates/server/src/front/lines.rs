@@ -15,7 +15,7 @@ use lastword_facts::ids::AccountId;
 use lastword_protocol::answer::Answer;
 use lastword_protocol::event::{CloseReason, Event};
 use lastword_protocol::request::BadLine;
-use lastword_protocol::{Code, Op, Refusal, Request, RequestId};
+use lastword_protocol::{Code, Refusal, Request, RequestId};
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 use tracing::field;
@@ -205,13 +205,8 @@ impl Connection<'_> {
             }
             match Request::from_json(&self.read[line]) {
                 Ok(request) => {
-                    let is_dear = matches!(request.op, Op::List { .. });
                     let admitted = self.admission.admit(request, now);
                     requests.extend(self.on_admitted(admitted, now));
-                    // Patterns take long to compile: others have their turn in between.
-                    if is_dear {
-                        tokio::task::yield_now().await;
-                    }
                 }
                 Err(BadLine { id, refusal, fatal }) => {
                     self.push_refusal(id, refusal);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub(crate) use addresses::{Address, Addresses, Place};
 pub(crate) use logins::{Attempt, Logins, Outcome};
-pub(crate) use rates::{Accounts, Meter};
+pub(crate) use rates::{Accounts, Meter, cost};
 
 /// The limits on clients. What is `None` has a default that does not hold on loopback: whoever is there has the
 /// machine anyway, or stands for many (something that passes connections on).

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use lastword_core::Mono;
 use lastword_core::later::{Later, Why};
 use lastword_facts::ids::{AccountId, Key};
+use lastword_protocol::Op;
 
 use super::{Address, Limits, resolve};
 
@@ -19,6 +20,14 @@ const PER_ACCOUNT: u32 = 400;
 const BURST: Duration = Duration::from_secs(10);
 /// After so long it is worth another try, in milliseconds.
 const RETRY_MS: u64 = 1000;
+
+/// How much of a second's requests an operation takes, by what it costs the server: all others take one.
+pub(crate) fn cost(op: &Op) -> u32 {
+    match op {
+        Op::List { .. } => 10,
+        _ => 1,
+    }
+}
 
 /// Requests that may be made.
 #[derive(Debug)]
@@ -34,8 +43,9 @@ impl Bucket {
         Self { each: Duration::from_secs(1) / per_second, full_at: now }
     }
 
-    fn take(&mut self, now: Instant) -> bool {
-        let full_at = self.full_at.max(now) + self.each;
+    /// Takes what `cost` requests take.
+    fn take(&mut self, cost: u32, now: Instant) -> bool {
+        let full_at = self.full_at.max(now) + self.each * cost;
         let room = full_at - now <= BURST;
         if room {
             self.full_at = full_at;
@@ -98,14 +108,14 @@ impl Meter {
         }
     }
 
-    /// Counts a request; of a message with its key.
+    /// Counts a request, as so many as it costs ([`cost`]); of a message with its key.
     ///
     /// # Errors
     /// It is too much, or would overtake what was; after how many milliseconds it is worth another try.
-    pub(crate) fn take(&mut self, message: Option<Key>, now: Instant) -> Result<(), u64> {
+    pub(crate) fn take(&mut self, cost: u32, message: Option<Key>, now: Instant) -> Result<(), u64> {
         let at = Mono(now - self.began);
         let is_behind = message.is_some_and(|key| self.later.is_behind(at, key));
-        let taken = !is_behind && self.take_from_buckets(now);
+        let taken = !is_behind && self.take_from_buckets(cost, now);
         match message {
             Some(key) if taken => self.later.take(at, key),
             Some(key) => self.later.tell(at, key, if is_behind { Why::Behind } else { Why::NoRoom }),
@@ -114,10 +124,10 @@ impl Meter {
         if taken { Ok(()) } else { Err(RETRY_MS) }
     }
 
-    fn take_from_buckets(&mut self, now: Instant) -> bool {
-        let mut room = self.own.as_mut().is_none_or(|bucket| bucket.take(now));
+    fn take_from_buckets(&mut self, cost: u32, now: Instant) -> bool {
+        let mut room = self.own.as_mut().is_none_or(|bucket| bucket.take(cost, now));
         if room && let Some((_, Some(bucket))) = &self.account {
-            room = bucket.lock().unwrap_or_else(PoisonError::into_inner).take(now);
+            room = bucket.lock().unwrap_or_else(PoisonError::into_inner).take(cost, now);
         }
         room
     }
@@ -131,7 +141,7 @@ mod tests {
     const HERE: Address = Address::V4([127, 0, 0, 1]);
 
     fn taken(meter: &mut Meter, tries: u32, now: Instant) -> usize {
-        (0..tries).filter(|_| meter.take(None, now).is_ok()).count()
+        (0..tries).filter(|_| meter.take(1, None, now).is_ok()).count()
     }
 
     #[test]
@@ -146,11 +156,20 @@ mod tests {
     }
 
     #[test]
+    fn a_list_counts_as_ten() {
+        let now = Instant::now();
+        let mut meter = Meter::new(&Limits::default(), FAR, now);
+        let list = Op::List { pattern: String::new(), limit: None, after: None };
+        assert_eq!((0..1000).filter(|_| meter.take(cost(&list), None, now).is_ok()).count(), 200);
+        assert_eq!(taken(&mut meter, 10, now), 0, "it is the same bucket");
+    }
+
+    #[test]
     fn no_message_overtakes_one_that_was_too_much() {
         let now = Instant::now();
         let limits = Limits { requests_per_second: Some(1), ..Limits::default() };
         let mut meter = Meter::new(&limits, HERE, now);
-        let mut send = |key, ms| meter.take(Some(Key(key)), now + Duration::from_millis(ms)).is_ok();
+        let mut send = |key, ms| meter.take(1, Some(Key(key)), now + Duration::from_millis(ms)).is_ok();
         assert_eq!((0..15).filter(|&key| send(key, 0)).count(), 10);
         assert!(!send(20, 2000), "10 to 14 come first");
         assert!(send(10, 2100) && send(11, 2100) && !send(12, 2100));

@@ -125,7 +125,7 @@ fn give(engine: &Engine, door: &Door, by: By, job: JobId, done: Input) {
 
 /// How much a thread stands back behind all others.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
+pub(crate) enum Standing {
     /// It has the smallest share of a core there is.
     Back,
     /// It has a core only while nobody else wants one, and loses it at once.
@@ -133,7 +133,7 @@ enum Standing {
 }
 
 /// Everybody else goes before this thread.
-fn stand_back(standing: Standing) {
+pub(crate) fn stand_back(standing: Standing) {
     // Both are of one thread alone on Linux, need no privilege, and come to the same whatever the server was started
     // with. Refused, it is as it was.
     #[cfg(target_os = "linux")]

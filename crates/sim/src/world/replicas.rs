@@ -250,6 +250,14 @@ impl World {
                 });
                 self.after(wait, back(Input::Checked(job, Ok(fits), token)));
             }
+            Output::Match(job, pattern, names) => {
+                let (mut left, wait) = (1 + self.chance.ms(0..5).as_millis(), self.chance.ms(0..2));
+                let matched = pattern.match_names(&names, || {
+                    left -= 1;
+                    left > 0
+                });
+                self.after(wait, back(Input::Matched(job, matched)));
+            }
             Output::Answer(connection, tag, result) => {
                 checkers::on_answer(self, node, connection, tag, result.as_ref());
                 if let Ok(Answer::Created { account, .. }) = &result {
