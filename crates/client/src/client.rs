@@ -201,8 +201,26 @@ impl Client {
     /// # Errors
     /// [`Error`]; of the server's: `no_such_user`, `not_logged_in`.
     pub async fn history(&self, with: &str, limit: Option<u32>, before: Option<&str>) -> Result<HistoryPage, Error> {
-        let op = Op::History { with: with.into(), limit, before: before.map(Into::into) };
-        self.start(op, done!(History)).await?.await
+        let with = Receiver::Name(with.into());
+        self.start(Op::History { with, limit, before: before.map(Into::into), bytes: None }, done!(History))
+            .await?
+            .await
+    }
+
+    /// The same, with whoever has this account id, also when that account was deleted.
+    ///
+    /// # Errors
+    /// As [`Client::history`].
+    pub async fn history_with_account(
+        &self,
+        account: &str,
+        limit: Option<u32>,
+        before: Option<&str>,
+    ) -> Result<HistoryPage, Error> {
+        let with = Receiver::Account(account.into());
+        self.start(Op::History { with, limit, before: before.map(Into::into), bytes: None }, done!(History))
+            .await?
+            .await
     }
 
     /// The conversations with the newest last messages, at most `limit` (100; at most 200): without `before`, from the

@@ -14,6 +14,7 @@ use crate::io::{
 use crate::jobs::Job;
 use crate::keys::Known;
 use crate::release::{Effect, Recheck, Reply, SentDraft};
+use crate::requests::ANSWER_BYTES;
 use crate::time::Now;
 
 impl Known {
@@ -232,7 +233,7 @@ impl Core {
                 if end.is_some() && conversations.is_empty() {
                     // Without a last one nobody could ask for those that are left.
                     let job = Job::Conversations { connection, tag, account, limit, goes_on };
-                    return self.query(job, Query::Conversations { account, before: end, limit });
+                    return self.query(job, Query::Conversations { account, before: end, limit, bytes: ANSWER_BYTES });
                 }
                 self.watch_people(connection, account, &conversations, goes_on);
                 self.answer(connection, tag, Ok(Answer::Conversations { conversations, more }));
@@ -291,7 +292,8 @@ impl Core {
 
     /// Somebody as he is called now, and whether he would get a message at once.
     pub(crate) fn person(&self, account: AccountId) -> Person {
-        Person { account, name: self.directory.called(account), online: self.is_online(account) }
+        let deleted = self.directory.is_deleted(account);
+        Person { account, name: self.directory.called(account), online: self.is_online(account), deleted }
     }
 
     fn views_of(&self, messages: Vec<MessageRecord>) -> Vec<MessageView> {

@@ -19,6 +19,8 @@ use crate::time::{Mono, Now};
 
 /// Messages that are kept aside while a page of what waits is read.
 const ASIDE: usize = 1024;
+/// A page of what waits has no more messages once they have this many bytes.
+const PAGE_BYTES: u32 = 256 * 1024;
 
 /// What receivers have confirmed: gathered, so that one account makes at most one fact in 100 ms.
 #[derive(Debug, Clone, Default)]
@@ -93,7 +95,7 @@ impl Core {
             return;
         };
         listener.mode = Mode::Paging { aside: Vec::new(), overflow: false };
-        let query = Query::Inbox { account: login.account, after: listener.last, limit };
+        let query = Query::Inbox { account: login.account, after: listener.last, limit, bytes: PAGE_BYTES };
         self.query(Job::Inbox { connection: id }, query);
     }
 

@@ -216,9 +216,11 @@ pub enum Request {
         upto: Pos,
     },
     History {
-        with: String,
+        with: Receiver,
         limit: u32,
         before: Option<Order>,
+        /// The most bytes of the answer, roughly.
+        bytes: u32,
     },
     Conversations {
         limit: u32,
@@ -226,7 +228,7 @@ pub enum Request {
     },
 }
 
-/// To whom a message goes.
+/// Somebody whom a request is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Receiver {
     /// Whoever has this name now.
@@ -299,6 +301,8 @@ pub struct Person {
     pub name: Arc<str>,
     /// He would get a message at once.
     pub online: bool,
+    /// Their account is deleted.
+    pub deleted: bool,
 }
 
 /// What somebody has exchanged with somebody else, in short.

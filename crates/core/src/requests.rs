@@ -22,6 +22,8 @@ use crate::time::Now;
 const REFUSED_FOR: Duration = Duration::from_secs(3);
 /// When messages that were told to come later are worth another try.
 const LATER_RETRY_MS: u64 = 1000;
+/// No more messages are read for an answer once they have this many bytes: a line, which is what they have to fit into.
+pub(crate) const ANSWER_BYTES: u32 = 64 * 1024;
 /// Jobs under way at a time, over all connections.
 const JOBS: usize = 20_000;
 
@@ -87,7 +89,10 @@ impl Core {
             Request::Pending { limit, after } => {
                 let account = self.logged_in(id)?.account;
                 self.room_for_jobs()?;
-                self.query(Job::Outbox { connection: id, tag }, Query::Outbox { account, after, limit });
+                self.query(
+                    Job::Outbox { connection: id, tag },
+                    Query::Outbox { account, after, limit, bytes: ANSWER_BYTES },
+                );
             }
             Request::Listen => {
                 self.logged_in(id)?;
@@ -98,12 +103,12 @@ impl Core {
                 self.logged_in(id)?;
                 self.on_delivered(now, id, tag, upto);
             }
-            Request::History { with, limit, before } => self.history(id, tag, &with, limit, before)?,
+            Request::History { with, limit, before, bytes } => self.history(id, tag, &with, limit, before, bytes)?,
             Request::Conversations { limit, before } => {
                 let account = self.logged_in(id)?.account;
                 self.room_for_jobs()?;
                 let job = Job::Conversations { connection: id, tag, account, limit, goes_on: before.is_some() };
-                self.query(job, Query::Conversations { account, before, limit });
+                self.query(job, Query::Conversations { account, before, limit, bytes: ANSWER_BYTES });
             }
         }
         Ok(())
@@ -285,15 +290,22 @@ impl Core {
         &mut self,
         id: ConnectionId,
         tag: Tag,
-        with: &str,
+        with: &Receiver,
         limit: u32,
         before: Option<Order>,
+        bytes: u32,
     ) -> Result<(), Refusal> {
         let one = self.logged_in(id)?.account;
-        let other = self.directory.resolve(with).ok_or(Refusal::NoSuchUser("There is no user of that name."))?;
+        let other = match with {
+            Receiver::Name(name) => self.directory.resolve(name),
+            // Also of somebody who is deleted: what was written stays.
+            Receiver::Account(account) => self.directory.any(*account).map(|_| *account),
+        };
+        let other = other.ok_or(Refusal::NoSuchUser("There is no user of that name."))?;
+        let bytes = bytes.min(ANSWER_BYTES);
         self.room_for_jobs()?;
         let job = Job::History { connection: id, tag, with: other };
-        self.query(job, Query::History { one, other, before, limit });
+        self.query(job, Query::History { one, other, before, limit, bytes });
         Ok(())
     }
 

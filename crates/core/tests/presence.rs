@@ -2,7 +2,7 @@
 
 mod world;
 
-use lastword_core::io::{Answer, ConnectionId, Event, Person, Refusal, Request};
+use lastword_core::io::{Answer, ConnectionId, Event, Person, Receiver, Refusal, Request};
 use lastword_facts::ids::Order;
 use world::World;
 
@@ -74,7 +74,9 @@ fn conversations_are_newest_first_and_say_who_is_online() {
     let all = vec![row("bob", true, "hello bob"), row("dan", false, "hi from dan"), row("cora", false, "hi from cora")];
     assert_eq!(conversations(&mut world, ann, 9), (all.clone(), false));
     assert_eq!(conversations(&mut world, ann, 2), (all[..2].to_vec(), true));
-    match world.call(ann, Request::History { with: "BOB".into(), limit: 1, before: None }) {
+    match world
+        .call(ann, Request::History { with: Receiver::Name("BOB".into()), limit: 1, before: None, bytes: u32::MAX })
+    {
         Ok(Answer::History { with, more: true, .. }) => assert_eq!((&*with.name, with.online), ("bob", true)),
         other => panic!("{other:?}"),
     }

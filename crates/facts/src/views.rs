@@ -172,6 +172,9 @@ pub struct MessageRecord {
     pub at_ms: u64,
 }
 
+/// What a message takes in an answer besides its text, in bytes, roughly.
+pub const MESSAGE_BYTES: usize = 300;
+
 /// A question to the views, or to the log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Query {
@@ -192,6 +195,8 @@ pub enum Query {
         after: LogIndex,
         /// At most so many.
         limit: u32,
+        /// No more of them once their texts have this many bytes, with [`MESSAGE_BYTES`] for each. At least one.
+        bytes: u32,
     },
     /// The pending messages from this account, in the order of display.
     Outbox {
@@ -201,6 +206,8 @@ pub enum Query {
         after: Option<Key>,
         /// At most so many.
         limit: u32,
+        /// No more of them once their texts have this many bytes, with [`MESSAGE_BYTES`] for each. At least one.
+        bytes: u32,
     },
     /// What two accounts wrote to each other, newest first.
     History {
@@ -212,9 +219,10 @@ pub enum Query {
         before: Option<Order>,
         /// At most so many.
         limit: u32,
+        /// No more of them once their texts have this many bytes, with [`MESSAGE_BYTES`] for each. At least one.
+        bytes: u32,
     },
-    /// The last message of each conversation of an account, newest first: of the 1,000 that began last, as far as
-    /// the other one is not deleted.
+    /// The last message of each conversation of an account with somebody who is not deleted, newest first.
     Conversations {
         /// Whose.
         account: AccountId,
@@ -222,6 +230,8 @@ pub enum Query {
         before: Option<Order>,
         /// At most so many.
         limit: u32,
+        /// No more of them once their texts have this many bytes, with [`MESSAGE_BYTES`] for each. At least one.
+        bytes: u32,
     },
     /// The message of this identity.
     Known {

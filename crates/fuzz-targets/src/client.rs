@@ -169,7 +169,7 @@ fn ops() -> Vec<Op> {
         Op::Ping,
         Op::List { pattern: text("."), limit: None, after: None },
         Op::Pending { limit: None, after: None },
-        Op::History { with: text("bob"), limit: None, before: None },
+        Op::History { with: Receiver::Name(text("bob")), limit: None, before: None, bytes: None },
         Op::Conversations { limit: None, before: None },
         Op::Password { old: text("secret"), new: text("secreter"), key: key(5) },
         send(to_bob(), 6),

@@ -255,6 +255,9 @@ pub struct HistoryPage {
     /// The other one is listening now.
     #[serde(default)]
     pub online: bool,
+    /// The other one's account is deleted: nobody can write to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
     /// A page of it.
     pub messages: Vec<Message>,
     /// There are older ones.

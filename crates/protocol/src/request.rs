@@ -38,17 +38,17 @@ pub enum Op {
     Pending { limit: Option<u32>, after: Option<String> },
     Listen,
     Delivered { upto: String },
-    History { with: String, limit: Option<u32>, before: Option<String> },
+    History { with: Receiver, limit: Option<u32>, before: Option<String>, bytes: Option<u32> },
     Conversations { limit: Option<u32>, before: Option<String> },
     Ping,
 }
 
-/// To whom a message goes.
+/// Somebody whom a request is about: to whom a message goes, with whom a conversation is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Receiver {
-    /// Whoever has this name now (`to`).
+    /// Whoever has this name now (`to`, `with`).
     Name(String),
-    /// The account with this id (`to_account`).
+    /// The account with this id (`to_account`, `with_account`).
     Account(String),
 }
 
@@ -93,6 +93,10 @@ struct Wire<'a> {
     upto: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     with: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    with_account: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u32>,
 }
 
 /// A string that no error quotes: of what is no string, serde would show the value.
@@ -231,7 +235,14 @@ impl Wire<'_> {
             "pending" => Op::Pending { limit: self.limit, after: self.after },
             "listen" => Op::Listen,
             "delivered" => Op::Delivered { upto: text(self.upto, "upto")? },
-            "history" => Op::History { with: text(self.with, "with")?, limit: self.limit, before: self.before },
+            "history" => {
+                let with = match (self.with_account, self.with) {
+                    (Some(account), _) => Receiver::Account(account),
+                    (None, Some(name)) => Receiver::Name(name),
+                    (None, None) => return Err(missing("with")),
+                };
+                Op::History { with, limit: self.limit, before: self.before, bytes: self.bytes }
+            }
             "conversations" => Op::Conversations { limit: self.limit, before: self.before },
             "ping" => Op::Ping,
             "" => return Err(Refusal::new(Code::BadRequest, "The request has no `op`.")),
@@ -297,7 +308,13 @@ impl Op {
             }
             Op::Pending { limit, after } => (wire.limit, wire.after) = (limit, after),
             Op::Delivered { upto } => wire.upto = Some(upto),
-            Op::History { with, limit, before } => (wire.with, wire.limit, wire.before) = (Some(with), limit, before),
+            Op::History { with, limit, before, bytes } => {
+                match with {
+                    Receiver::Name(name) => wire.with = Some(name),
+                    Receiver::Account(account) => wire.with_account = Some(account),
+                }
+                (wire.limit, wire.before, wire.bytes) = (limit, before, bytes);
+            }
             Op::Conversations { limit, before } => (wire.limit, wire.before) = (limit, before),
             Op::Status | Op::Listen | Op::Ping => {}
         }
@@ -332,7 +349,13 @@ mod tests {
             Op::Pending { limit: None, after: None },
             Op::Listen,
             Op::Delivered { upto: "p".into() },
-            Op::History { with: "b".into(), limit: Some(1), before: Some("p".into()) },
+            Op::History {
+                with: Receiver::Name("b".into()),
+                limit: Some(1),
+                before: Some("p".into()),
+                bytes: Some(9000),
+            },
+            Op::History { with: Receiver::Account("00".into()), limit: None, before: None, bytes: None },
             Op::Conversations { limit: Some(200), before: None },
             Op::Conversations { limit: None, before: Some("p".into()) },
             Op::Ping,

@@ -91,7 +91,7 @@ impl Offline {
         for account in accounts {
             let mut after = LogIndex::NONE;
             loop {
-                let query = Query::Inbox { account, after, limit: PAGE };
+                let query = Query::Inbox { account, after, limit: PAGE, bytes: u32::MAX };
                 let Found::Messages { messages: page, more } = self.opened.views.query(&query)? else { break };
                 after = page.last().map_or(after, |message| message.index);
                 messages.extend(page);

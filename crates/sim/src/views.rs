@@ -150,7 +150,7 @@ impl Views {
                 by.truncate(senders as usize);
                 Found::Mailbox { waiting: waiting.len() as u64, by }
             }
-            Query::Inbox { account, after, limit } => {
+            Query::Inbox { account, after, limit, .. } => {
                 let mut waiting = self.pending(|message| message.to == account && message.index > after);
                 if planted(Bug::PendingByPosition) {
                     waiting.sort_by_key(|message| message.position);
@@ -162,7 +162,7 @@ impl Views {
                 messages.sort_by_key(|message| message.order);
                 page(messages, limit)
             }
-            Query::History { one, other, before, limit } => {
+            Query::History { one, other, before, limit, .. } => {
                 let of_both = |message: &MessageRecord| {
                     (message.author, message.to) == (one, other) || (message.author, message.to) == (other, one)
                 };
@@ -172,7 +172,7 @@ impl Views {
                 messages.sort_by_key(|message| std::cmp::Reverse(message.order));
                 page(messages, limit)
             }
-            Query::Conversations { account, before, limit } => {
+            Query::Conversations { account, before, limit, .. } => {
                 let mut last: BTreeMap<AccountId, &MessageRecord> = BTreeMap::new();
                 for message in self.messages.iter().map(|kept| &kept.record) {
                     let other = if message.author == account { message.to } else { message.author };

@@ -1,5 +1,6 @@
 //! Reading the log, beside the appending: its tail when the server starts, and ranges for peers.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use lastword_facts::Fact;
@@ -25,6 +26,8 @@ pub struct Damaged {
 /// Reads the log. It sees what was appended before it asks.
 pub struct LogReader {
     connection: Connection,
+    /// Bytes of facts that were read by their places.
+    bytes_read: Cell<u64>,
 }
 
 impl LogReader {
@@ -34,7 +37,7 @@ impl LogReader {
     /// SQLite can't open it.
     pub fn open(dir: &DataDir) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Ok(Self { connection: Connection::open_with_flags(dir.log(), flags)? })
+        Ok(Self { connection: Connection::open_with_flags(dir.log(), flags)?, bytes_read: Cell::new(0) })
     }
 
     /// While this is held, what is read is the log of the first reading, and SQLite does not lock the file for each one
@@ -53,7 +56,15 @@ impl LogReader {
     pub(crate) fn at(&self, place: LogIndex) -> Result<Option<Arc<Fact>>, StoreError> {
         let sql = format!("SELECT {} FROM log WHERE place = ?1", record::COLUMNS);
         let found = self.connection.prepare_cached(&sql)?.query_row([small(place.0)], record::read).optional()?;
-        Ok(found.and_then(|found| found.fact))
+        let fact = found.and_then(|found| found.fact);
+        let bytes = fact.as_ref().map_or(0, |fact| fact.bytes().len() as u64);
+        self.bytes_read.set(self.bytes_read.get() + bytes);
+        Ok(fact)
+    }
+
+    /// How many bytes of facts were read by their places.
+    pub(crate) fn bytes_read(&self) -> u64 {
+        self.bytes_read.get()
     }
 
     /// The records after a place, at most so many, in log order, without leaving one out.

@@ -127,7 +127,7 @@ fn empty_a_large_inbox() {
     let start = Instant::now();
     let mut after = LogIndex::NONE;
     for page in 1..=WAITING / 250 {
-        let query = Query::Inbox { account: common::BOB, after, limit: 250 };
+        let query = Query::Inbox { account: common::BOB, after, limit: 250, bytes: u32::MAX };
         after = common::messages(feed.views.query(&query).unwrap()).0[249].index;
         feed.apply(at(2, page), 1, Change::Delivered { account: common::BOB, upto: vec![at(1, page * 250)] });
     }

@@ -37,7 +37,7 @@ fn the_inbox_is_in_the_order_of_the_log() {
         feed.message(&Draft { stamp, ..Draft::new(seq) }.fact(at(1, seq)));
     }
     let mut page = |after| {
-        let query = Query::Inbox { account: BOB, after: LogIndex(after), limit: 2 };
+        let query = Query::Inbox { account: BOB, after: LogIndex(after), limit: 2, bytes: u32::MAX };
         let (found, more) = messages(feed.views.query(&query).unwrap());
         (found.iter().map(|message| message.index.0).collect::<Vec<_>>(), more)
     };
@@ -93,7 +93,7 @@ fn the_outbox_is_in_the_order_of_display() {
         feed.message(&Draft { stamp, key: key(seq, 0), ..Draft::new(seq) }.fact(at(1, seq)));
     }
     let mut page = |after: Option<Key>| {
-        let query = Query::Outbox { account: ALICE, after, limit: 2 };
+        let query = Query::Outbox { account: ALICE, after, limit: 2, bytes: u32::MAX };
         let (found, more) = messages(feed.views.query(&query).unwrap());
         (keys(&found), more)
     };
@@ -103,7 +103,7 @@ fn the_outbox_is_in_the_order_of_display() {
     // A page goes on also when the message that it goes on from was delivered meanwhile.
     feed.delivered(at(2, 1), BOB, &[at(1, 3)]);
     feed.message(&Draft { stamp: 40, key: key(4, 0), ..Draft::new(4) }.fact(at(1, 4)));
-    let query = Query::Outbox { account: ALICE, after: Some(key(3, 0)), limit: 2 };
+    let query = Query::Outbox { account: ALICE, after: Some(key(3, 0)), limit: 2, bytes: u32::MAX };
     assert_eq!(keys(&messages(feed.views.query(&query).unwrap()).0), [key(4, 0)]);
 }
 
@@ -116,7 +116,7 @@ fn the_outbox_goes_on_between_equal_stamps() {
     }
     let after = |n: u64| Some(key(n, n.into()));
     for (after, right) in [(None, vec![2, 3, 1]), (after(2), vec![3, 1]), (after(3), vec![1]), (after(1), vec![])] {
-        let query = Query::Outbox { account: ALICE, after, limit: 9 };
+        let query = Query::Outbox { account: ALICE, after, limit: 9, bytes: u32::MAX };
         let found = keys(&messages(feed.views.query(&query).unwrap()).0);
         assert_eq!(found, right.iter().map(|&n| key(n, n.into())).collect::<Vec<_>>());
     }
@@ -143,7 +143,7 @@ fn the_history_is_newest_first_and_the_same_for_both() {
 
     let all = feed.history(ALICE, BOB);
     let mut page = |before: usize, limit| {
-        let query = Query::History { one: ALICE, other: BOB, before: Some(all[before].order), limit };
+        let query = Query::History { one: ALICE, other: BOB, before: Some(all[before].order), limit, bytes: u32::MAX };
         messages(feed.views.query(&query).unwrap())
     };
     assert_eq!(page(0, 2), (all[1..3].to_vec(), true));
@@ -190,7 +190,8 @@ fn a_message_at_two_positions_is_one_with_the_smallest_order() {
         assert_eq!(count(&mut feed, BOB), 1);
         // In the outbox it stands where the smallest order puts it.
         feed.message(&Draft { from: ALICE, ..Draft::new(20) }.fact(at(1, 2)));
-        let outbox = feed.views.query(&Query::Outbox { account: ALICE, after: None, limit: 9 }).unwrap();
+        let outbox =
+            feed.views.query(&Query::Outbox { account: ALICE, after: None, limit: 9, bytes: u32::MAX }).unwrap();
         assert_eq!(keys(&messages(outbox).0), [early.key, key(20, 20)]);
     }
 }
@@ -292,33 +293,106 @@ fn a_conversation_that_begins_again_is_one() {
     feed.message(&Draft::new(60).fact(at(1, 2)));
     feed.views.commit().unwrap();
     let file = rusqlite::Connection::open(dir.path().join("views.db")).unwrap();
-    let bytes: i64 = file.query_row("SELECT sum(length(entries)) FROM partners", [], |row| row.get(0)).unwrap();
-    assert_eq!(bytes, 6 * 40, "it stands there twice");
+    let bytes: i64 = file.query_row("SELECT sum(length(entries)) FROM recent", [], |row| row.get(0)).unwrap();
+    assert_eq!(bytes, 4 * 56, "each conversation once for each of its people");
     assert_eq!((feed.conversations(BOB, 9).0.len(), feed.conversations(ALICE, 9).0.len()), (1, 2));
 }
 
-/// Of more partners than are looked at those count with whom it began last.
+/// Each comes once, by pages too, and whoever writes again comes first, however old the conversation is.
 #[test]
-fn so_many_partners_are_looked_at() {
+fn all_conversations_stand_by_their_last_messages() {
     let (_parent, dir) = data();
     let mut feed = Feed::new(&dir);
     for n in 1..=1100 {
         feed.message(&Draft { to: AccountId(n), ..Draft::new(n as u64) }.fact(at(1, n as u64)));
+        if n % 300 == 0 {
+            feed.views.commit().unwrap();
+        }
     }
+    feed.message(&Draft { from: AccountId(1), to: ALICE, ..Draft::new(1101) }.fact(at(1, 1101)));
     let (found, more) = feed.conversations(ALICE, 200);
-    assert_eq!((found.len(), found[0].to, found[199].to, more), (200, AccountId(1100), AccountId(901), true));
-    // Whoever goes on by pages comes to their end, too, and each comes once.
+    assert_eq!(
+        (found.len(), found[0].author, found[1].to, found[199].to, more),
+        (200, AccountId(1), AccountId(1100), AccountId(902), true)
+    );
     let (found, more) = feed.conversations(ALICE, 5000);
-    assert_eq!((found.len(), found[999].to, more), (1000, AccountId(101), false));
+    assert_eq!((found.len(), found[1099].to, more), (1100, AccountId(2), false));
     let mut paged = Vec::new();
     let mut more = true;
     while more {
         let before = paged.last().map(|last: &MessageRecord| last.order);
         let (page, goes_on) = feed.conversations_before(ALICE, before, 150);
-        assert!(!page.is_empty() && paged.len() < 1000, "there was said to be more");
+        assert!(!page.is_empty() && paged.len() < 1100, "there was said to be more");
         (more, paged) = (goes_on, [paged, page].concat());
     }
     assert_eq!(paged, found);
+}
+
+/// Thousands who write once and delete themselves push nobody out of a list, and cost nothing when it is read.
+#[test]
+fn deleted_accounts_take_no_place_in_a_list() {
+    let (_parent, dir) = data();
+    let mut feed = Feed::new(&dir);
+    feed.message(&Draft { from: CAROL, to: ALICE, ..Draft::new(1) }.fact(at(1, 1)));
+    let mut seq = 1;
+    let mut next = || {
+        seq += 1;
+        seq
+    };
+    for n in 1..=1500 {
+        let (guest, seq) = (AccountId(n), next());
+        feed.message(&Draft { from: guest, to: ALICE, ..Draft::new(seq) }.fact(at(1, seq)));
+        if n % 2 == 0 {
+            feed.conversations(ALICE, 1);
+        }
+        let deleted = at(1, next());
+        feed.apply(deleted, 1, Change::Deleted(account(guest, true)));
+    }
+    let before = feed.views.bytes_read();
+    let (found, more) = feed.conversations(ALICE, 9);
+    assert_eq!((keys(&found), more), (vec![key(1, 1)], false));
+    assert!(feed.views.bytes_read() - before < 500, "read {}", feed.views.bytes_read() - before);
+    assert_eq!(feed.history(ALICE, AccountId(7)).len(), 1, "what they wrote stays");
+    // What comes beside the deletion brings nobody back.
+    let seq = next();
+    feed.message(&Draft { from: AccountId(7), to: ALICE, ..Draft::new(seq) }.fact(at(1, seq)));
+    assert_eq!(keys(&feed.conversations(ALICE, 9).0), [key(1, 1)]);
+    feed.views.commit().unwrap();
+    let file = rusqlite::Connection::open(dir.path().join("views.db")).unwrap();
+    let bytes: i64 = file.query_row("SELECT sum(length(entries)) FROM recent", [], |row| row.get(0)).unwrap();
+    assert_eq!(bytes, 2 * 56, "the lists of Alice and Carol");
+}
+
+/// Of a page of long messages only as many are read as fit into the answer.
+#[test]
+fn what_does_not_fit_into_an_answer_is_not_read() {
+    const LONG: &str = include_str!("views.rs");
+    let text = &LONG[..16_000];
+    let (_parent, dir) = data();
+    let mut feed = Feed::new(&dir);
+    for n in 1..=200 {
+        feed.message(&Draft { text, to: AccountId(u128::from(n) % 20 + 1), ..Draft::new(n) }.fact(at(1, n)));
+    }
+    for n in 201..=300 {
+        feed.message(&Draft { text, ..Draft::new(n) }.fact(at(1, n)));
+    }
+    let (limit, bytes) = (500, 64 * 1024);
+    let questions = [
+        Query::History { one: ALICE, other: BOB, before: None, limit, bytes },
+        Query::Conversations { account: ALICE, before: None, limit, bytes },
+        Query::Inbox { account: BOB, after: LogIndex::NONE, limit, bytes },
+        Query::Outbox { account: ALICE, after: None, limit, bytes },
+        Query::Outbox { account: ALICE, after: Some(key(9, 9)), limit, bytes },
+    ];
+    for query in questions {
+        let before = feed.views.bytes_read();
+        let (found, more) = messages(feed.views.query(&query).unwrap());
+        let read = feed.views.bytes_read() - before;
+        assert!(found.len() == 4 && more && read < 100_000, "{query:?}: {} of {read} bytes", found.len());
+    }
+    // One is always told, however long it is.
+    let query = Query::History { one: ALICE, other: BOB, before: None, limit, bytes: 1 };
+    assert_eq!(messages(feed.views.query(&query).unwrap()).0.len(), 1);
 }
 
 /// Who has written with whom is known in memory only as far as it is in the file.
@@ -345,7 +419,8 @@ fn partners_of_a_transaction_that_came_to_nothing_are_written_again() {
     assert_eq!(keys(&feed.conversations(ALICE, 9).0), [key(2000, 2000)]);
     feed.views.close().unwrap();
     let mut again = Views::open(&dir, LogIndex(2000), 0).unwrap();
-    let (found, _) = messages(again.query(&Query::Conversations { account: BOB, before: None, limit: 9 }).unwrap());
+    let (found, _) =
+        messages(again.query(&Query::Conversations { account: BOB, before: None, limit: 9, bytes: u32::MAX }).unwrap());
     assert_eq!(keys(&found), [key(2000, 2000)]);
 }
 
@@ -636,7 +711,9 @@ fn views_with_a_damaged_row_are_made_anew() {
         assert_eq!(rusqlite::Connection::open(dir.path().join(file)).unwrap().execute(damage, []), Ok(1));
         let mut views = Views::open(&dir, LogIndex(9), 0).unwrap();
         assert_eq!(views.made_anew(), None, "it opens");
-        let error = views.query(&Query::History { one: ALICE, other: BOB, before: None, limit: 9 }).unwrap_err();
+        let error = views
+            .query(&Query::History { one: ALICE, other: BOB, before: None, limit: 9, bytes: u32::MAX })
+            .unwrap_err();
         assert!(error.is_damage(), "{damage}: {error}");
         views.void().unwrap();
         assert_eq!(Views::open(&dir, LogIndex(9), 0).unwrap().made_anew(), Some("they could not be read"));

@@ -287,7 +287,7 @@ fn is_too_long(op: &Op) -> bool {
         Op::Password { old, new, .. } => old.len() + new.len(),
         Op::List { pattern, after, .. } => pattern.len() + length(after),
         Op::Pending { after, .. } => length(after),
-        Op::History { with, before, .. } => with.len() + length(before),
+        Op::History { with: Receiver::Name(with) | Receiver::Account(with), before, .. } => with.len() + length(before),
         _ => 0,
     };
     // A byte becomes six at most (`\u0000`): nearly always that is little enough.

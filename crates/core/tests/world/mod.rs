@@ -471,7 +471,8 @@ impl World {
     }
 
     pub fn history(&mut self, connection: ConnectionId, with: &str) -> Vec<String> {
-        let request = Request::History { with: with.into(), limit: 1000, before: None };
+        let request =
+            Request::History { with: Receiver::Name(with.into()), limit: 1000, before: None, bytes: u32::MAX };
         match self.call(connection, request) {
             Ok(Answer::History { messages, .. }) => messages.into_iter().rev().map(|view| view.message.text).collect(),
             other => panic!("no history: {other:?}"),

@@ -87,7 +87,11 @@ pub(super) fn live(replica: &mut Replica) {
             ask(replica, connection, Op::List { pattern: pattern.clone(), limit: Some(3), after: None });
         }
         for (m, other) in people.iter().enumerate() {
-            ask(replica, connection, Op::History { with: other.clone(), limit: None, before: None });
+            ask(
+                replica,
+                connection,
+                Op::History { with: Receiver::Name(other.clone()), limit: None, before: None, bytes: None },
+            );
             ask(replica, connection, Op::Conversations { limit: None, before: None });
             let key = Uuid::from_u128((7 << 76) | (n * PEOPLE + m) as u128);
             ask(replica, connection, Op::Send { to: Receiver::Name(other.clone()), text: "so be it".into(), key });

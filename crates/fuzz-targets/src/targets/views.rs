@@ -59,23 +59,28 @@ fn look_up(views: &mut Views, one: AccountId, other: AccountId, key: Key) {
     let limit = 5;
     let mut ask = |query| views.query(&query).expect("they can be read");
     let Found::Count(waiting) = ask(Query::PendingCount(one)) else { panic!("not a count") };
-    let inbox = ask(Query::Inbox { account: one, after: LogIndex::NONE, limit });
+    let inbox = ask(Query::Inbox { account: one, after: LogIndex::NONE, limit, bytes: u32::MAX });
     let Found::Messages { messages, .. } = inbox else { panic!("no messages") };
     assert_eq!(messages.len() as u64, waiting.min(u64::from(limit)), "as many wait as are counted");
     assert!(messages.iter().all(|message| message.to == one), "nothing to anybody else");
-    ask(Query::Outbox { account: one, after: None, limit });
-    ask(Query::Outbox { account: one, after: Some(key), limit });
-    let Found::Messages { messages, .. } = ask(Query::History { one, other, before: None, limit }) else {
+    ask(Query::Outbox { account: one, after: None, limit, bytes: u32::MAX });
+    ask(Query::Outbox { account: one, after: Some(key), limit, bytes: u32::MAX });
+    let Found::Messages { messages, .. } = ask(Query::History { one, other, before: None, limit, bytes: u32::MAX })
+    else {
         panic!("no messages")
     };
     assert!(messages.is_sorted_by(|newer, older| newer.order >= older.order), "newest first");
-    let Found::Messages { messages, .. } = ask(Query::Conversations { account: one, before: None, limit }) else {
+    let Found::Messages { messages, .. } =
+        ask(Query::Conversations { account: one, before: None, limit, bytes: u32::MAX })
+    else {
         panic!("no messages")
     };
     assert!(messages.is_sorted_by(|newer, older| newer.order >= older.order), "newest first");
     for last in messages {
         let with = if last.author == one { last.to } else { last.author };
-        let Found::Messages { messages, .. } = ask(Query::History { one, other: with, before: None, limit: 1 }) else {
+        let Found::Messages { messages, .. } =
+            ask(Query::History { one, other: with, before: None, limit: 1, bytes: u32::MAX })
+        else {
             panic!("no messages")
         };
         assert_eq!(messages, [last], "the newest of that history");

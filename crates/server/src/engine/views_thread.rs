@@ -236,7 +236,7 @@ mod tests {
         let (reads, behind) = (Reads::new(Instant::now()), Arc::new(AtomicU64::new(0)));
         let (held, tried) = (Vec::new(), None);
         let mut thread = ViewsThread { views, making: None, reader, reads, engine, behind, held, tried };
-        let page = Query::Inbox { account: BOB, after: LogIndex::NONE, limit: 5000 };
+        let page = Query::Inbox { account: BOB, after: LogIndex::NONE, limit: 5000, bytes: u32::MAX };
         thread.look_up(JobId(1), page).unwrap();
         thread.look_up_held().unwrap();
         assert!(answers.try_recv().is_err(), "the disk is full: this page is not whole");

@@ -86,13 +86,7 @@ pub fn request(op: Op, seen_key: &SeenKey) -> Result<CoreRequest, Refusal> {
             if !fits_a_line(&text) {
                 return Err(Refusal::new(Code::TooLong, "This text is too long when it is written as JSON."));
             }
-            let to = match to {
-                request::Receiver::Name(name) => Receiver::Name(name),
-                request::Receiver::Account(account) => match AccountId::parse(&account) {
-                    Some(account) => Receiver::Account(account),
-                    None => return Err(Refusal::new(Code::NoSuchUser, "The recipient user does not exist.")),
-                },
-            };
+            let to = somebody(to, "The recipient user does not exist.")?;
             CoreRequest::Send { to, text, key: from_uuid(key) }
         }
         Op::Pending { limit, after } => {
@@ -104,14 +98,26 @@ pub fn request(op: Op, seen_key: &SeenKey) -> Result<CoreRequest, Refusal> {
         }
         Op::Listen => CoreRequest::Listen,
         Op::Delivered { upto } => CoreRequest::Delivered { upto: pos(&upto, "upto")? },
-        Op::History { with, limit, before } => {
+        Op::History { with, limit, before, bytes } => {
             let before = before.map(|before| pos(&before, "before")).transpose()?.map(|pos| pos.order);
-            CoreRequest::History { with, limit: within(limit, MESSAGES), before }
+            let with = somebody(with, "There is no user with that id.")?;
+            let bytes = bytes.unwrap_or(u32::MAX);
+            CoreRequest::History { with, limit: within(limit, MESSAGES), before, bytes }
         }
         Op::Conversations { limit, before } => {
             let before = before.map(|before| pos(&before, "before")).transpose()?.map(|pos| pos.order);
             CoreRequest::Conversations { limit: within(limit, CONVERSATIONS), before }
         }
+    })
+}
+
+fn somebody(who: request::Receiver, unknown: &str) -> Result<Receiver, Refusal> {
+    Ok(match who {
+        request::Receiver::Name(name) => Receiver::Name(name),
+        request::Receiver::Account(account) => match AccountId::parse(&account) {
+            Some(account) => Receiver::Account(account),
+            None => return Err(Refusal::new(Code::NoSuchUser, unknown)),
+        },
     })
 }
 
@@ -292,6 +298,7 @@ fn done(answer: io::Answer, shape: Shape, wire: &Wire) -> Done {
             account: with.account.to_string(),
             name: with.name.to_string(),
             online: with.online,
+            deleted: with.deleted,
             messages: messages.into_iter().map(|view| message(view, LogIndex::NONE, wire)).collect(),
             more,
         }),
@@ -335,7 +342,7 @@ pub fn event(event: io::Event, wire: &Wire) -> Event {
         io::Event::Receipt { key, to } => {
             Event::Receipt(event::Receipt { message: uuid(key), to: to.to_string(), state: ReceiptState::Delivered })
         }
-        io::Event::Presence(io::Person { account, name, online }) => {
+        io::Event::Presence(io::Person { account, name, online, .. }) => {
             Event::Presence(event::Presence { account: account.to_string(), name: name.to_string(), online })
         }
         io::Event::Health(health) => Event::Replicas { replicas: replicas(&health, wire), stale: health.stale },

@@ -13,7 +13,7 @@ fn still_waiting(world: &World, person: &Person) -> Option<String> {
         return None;
     }
     let account = person.account_id()?;
-    let query = Query::Inbox { account, after: LogIndex::NONE, limit: u32::MAX };
+    let query = Query::Inbox { account, after: LogIndex::NONE, limit: u32::MAX, bytes: u32::MAX };
     let waiting = |node: &Node| match node.views.query(&query) {
         Found::Messages { messages, .. } => messages,
         _ => Vec::new(),

@@ -52,7 +52,7 @@ pub(super) fn check(world: &World) -> Vec<String> {
 fn check_history(world: &World, one: usize, other: usize) -> Vec<String> {
     let account = |person: usize| world.people[person].account.as_deref().and_then(AccountId::parse);
     let (Some(first), Some(second)) = (account(one), account(other)) else { return Vec::new() };
-    let query = Query::History { one: first, other: second, before: None, limit: u32::MAX };
+    let query = Query::History { one: first, other: second, before: None, limit: u32::MAX, bytes: u32::MAX };
     let Found::Messages { messages, .. } = world.nodes[world.first_up()].views.query(&query) else { return Vec::new() };
     let mut place: BTreeMap<(usize, usize), usize> = BTreeMap::new();
     for (n, message) in messages.iter().rev().enumerate() {

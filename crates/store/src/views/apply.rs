@@ -73,7 +73,7 @@ impl Views {
         let first = self.stand.0 + 1 - self.uncommitted.len() as u64;
         let changes = self.uncommitted.iter().enumerate().skip(self.written);
         let batch = Batch::of(changes.map(|(n, change)| (LogIndex(first + n as u64), change)));
-        match batch.write(&self.connection, &self.log, &mut self.deleted, &mut self.pairs) {
+        match batch.write(&self.connection, &self.log, &mut self.deleted, &mut self.lasts) {
             Ok(more) => {
                 self.written = self.uncommitted.len();
                 self.pending = self.pending.saturating_add_signed(more);
@@ -91,7 +91,7 @@ impl Views {
     fn roll_back(&mut self) -> Result<(), StoreError> {
         self.written = 0;
         self.pending = self.pending_committed;
-        self.pairs.forget();
+        self.lasts.forget();
         if !self.connection.is_autocommit() {
             self.connection.execute_batch("ROLLBACK")?;
         }

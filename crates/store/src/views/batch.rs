@@ -13,10 +13,10 @@ use lastword_facts::views::{AccountRecord, Change, MessageRecord};
 use lastword_facts::{Body, Fact};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::entries::{self, HISTORY, INBOX, KEYS, OUTBOX, Waiting};
+use super::entries::{self, HISTORY, INBOX, KEYS, Last, OUTBOX, Waiting};
 use super::leaves::Edit;
 use super::messages::{self, Messages};
-use super::partners::KnownPairs;
+use super::partners::KnownLasts;
 use crate::error::StoreError;
 use crate::read::LogReader;
 use crate::sql::{Id, Whole, small};
@@ -57,14 +57,14 @@ impl<'changes> Batch<'changes> {
         batch
     }
 
-    /// Writes all of it. `deleted`: the accounts that are, of all; `pairs`: who is known to have written with whom.
+    /// Writes all of it. `deleted`: the accounts that are, of all; `lasts`: the last messages that are known.
     /// Says how many more messages wait now.
     pub fn write(
         self,
         connection: &Connection,
         log: &LogReader,
         deleted: &mut HashSet<AccountId>,
-        pairs: &mut KnownPairs,
+        lasts: &mut KnownLasts,
     ) -> Result<i64, StoreError> {
         for position in &self.unreadable {
             let mut put = connection.prepare_cached("INSERT INTO unreadable VALUES (?1, ?2)")?;
@@ -78,7 +78,11 @@ impl<'changes> Batch<'changes> {
                 deleted.insert(record.id);
             }
         }
-        let mut writing = Writing { connection, log, deleted, pairs, delivered: HashMap::new(), more: 0 };
+        // Before anything else moves what is to go.
+        for &account in &self.deleted {
+            lasts.drop_account(connection, account)?;
+        }
+        let mut writing = Writing { connection, log, deleted, lasts, delivered: HashMap::new(), more: 0 };
         let raised = writing.raise(self.delivered)?;
         let again = writing.put_messages(self.messages)?;
         for raise in raised {
@@ -106,7 +110,7 @@ struct Writing<'views> {
     connection: &'views Connection,
     log: &'views LogReader,
     deleted: &'views HashSet<AccountId>,
-    pairs: &'views mut KnownPairs,
+    lasts: &'views mut KnownLasts,
     /// What is delivered, as far as it was asked for.
     delivered: HashMap<(AccountId, Incarnation), Seq>,
     /// So many more messages wait than before.
@@ -178,18 +182,19 @@ impl Writing<'_> {
 
     fn put_news(&mut self, news: &[(LogIndex, &Arc<Fact>)]) -> Result<(), StoreError> {
         let (mut history, mut waiting) = (Vec::with_capacity(news.len()), Vec::new());
-        let mut pairs = Vec::with_capacity(news.len());
+        let mut lasts = Vec::with_capacity(2 * news.len());
         for &(place, fact) in news {
             let Body::Message(message) = &fact.body else { continue };
             let conversation = entries::conversation(fact.author, message.to);
             history.push((entries::history(conversation, fact.order(), place), Edit::Add));
-            pairs.push((conversation, place));
+            let last = Last { order: entries::order_key(fact.order()), place };
+            lasts.extend([((fact.author, message.to), last), ((message.to, fact.author), last)]);
             if self.waits(fact, message)? {
                 let (position, order) = (fact.position, fact.order());
                 waiting.push(Waiting { receiver: message.to, place, position, author: fact.author, order });
             }
         }
-        self.pairs.put(self.connection, pairs)?;
+        self.lasts.put(self.connection, self.deleted, lasts.into_iter())?;
         HISTORY.edit(self.connection, history)?;
         self.edit_waiting(&waiting, Edit::Add)
     }
@@ -286,12 +291,15 @@ impl Writing<'_> {
     fn show_as(&mut self, known: &MessageRecord, fact: &Fact, message: &Message) -> Result<MessageRecord, StoreError> {
         let shown = MessageRecord { to: message.to, order: fact.order(), ..known.clone() };
         messages::show_as(self.connection, known.index, fact)?;
-        let conversation = entries::conversation(shown.author, shown.to);
-        self.pairs.put(self.connection, vec![(conversation, shown.index)])?;
         let entry = |record: &MessageRecord| {
             entries::history(entries::conversation(record.author, record.to), record.order, record.index)
         };
-        HISTORY.edit(self.connection, vec![(entry(known), Edit::Remove), (entry(&shown), Edit::Add)])?;
+        let (author, before, after) = (shown.author, known.to, shown.to);
+        let seen = vec![(author, before), (before, author), (author, after), (after, author)];
+        self.lasts.around(self.connection, self.deleted, seen, || {
+            HISTORY.edit(self.connection, vec![(entry(known), Edit::Remove), (entry(&shown), Edit::Add)])?;
+            Ok(())
+        })?;
         let sql = "UPDATE copies SET receiver = ?2 WHERE place = ?1";
         self.connection.prepare_cached(sql)?.execute(params![small(known.index.0), Id::from(shown.to)])?;
         Ok(shown)

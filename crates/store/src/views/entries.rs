@@ -11,8 +11,8 @@ use super::leaves::{Set, set};
 pub(super) const KEYS: Set<KEY> = set!("keys");
 /// Conversations: the smaller account, the larger one, stamp, incarnation, place.
 pub(super) const HISTORY: Set<HISTORY_ENTRY> = set!("history");
-/// With whom an account has written: account, place of the first message, partner.
-pub(super) const PARTNERS: Set<PARTNERS_ENTRY> = set!("partners");
+/// The conversations of an account with people who are not deleted: see [`Last`].
+pub(super) const RECENT: Set<RECENT_ENTRY> = set!("recent");
 /// What waits for a receiver: see [`Waiting`].
 pub(super) const INBOX: Set<INBOX_ENTRY> = set!("inbox");
 /// What waits, of an author: author, stamp, incarnation, place.
@@ -20,7 +20,7 @@ pub(super) const OUTBOX: Set<OUTBOX_ENTRY> = set!("outbox");
 
 pub(super) const KEY: usize = 1 + 16 + 16 + 8;
 pub(super) const HISTORY_ENTRY: usize = 16 + 16 + 8 + 8 + 8;
-pub(super) const PARTNERS_ENTRY: usize = 16 + 8 + 16;
+pub(super) const RECENT_ENTRY: usize = 16 + 8 + 8 + 16 + 8;
 /// The part of an entry of [`HISTORY`] that names a conversation.
 pub(super) const CONVERSATION: usize = 16 + 16;
 pub(super) const INBOX_ENTRY: usize = 16 + 8 + 8 + 8 + 16 + 8 + 8;
@@ -83,21 +83,34 @@ pub(super) fn history(conversation: [u8; CONVERSATION], order: Order, place: Log
     join(&[&history_before(conversation, order), &place.0.to_be_bytes()])
 }
 
-/// What is in [`PARTNERS`] of two people whose first message has this place: of each one.
-pub(super) fn partners(conversation: [u8; CONVERSATION], place: LogIndex) -> [[u8; PARTNERS_ENTRY]; 2] {
-    let (one, other) = conversation.split_at(16);
-    let place = place.0.to_be_bytes();
-    [join(&[one, &place, other]), join(&[other, &place, one])]
+/// The last message of a conversation. It stands in [`RECENT`] as: account, stamp, incarnation, partner, place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Last {
+    /// As [`order_key`] writes it.
+    pub order: [u8; 16],
+    pub place: LogIndex,
 }
 
-/// After every entry of an account.
-pub(super) fn partners_end(account: AccountId) -> [u8; PARTNERS_ENTRY - 16] {
-    join(&[&account.0.to_be_bytes(), &[u8::MAX; 8]])
+impl Last {
+    pub fn of(entry: &[u8; HISTORY_ENTRY]) -> Self {
+        let order = order_bytes(entry).try_into().unwrap_or_default();
+        Self { order, place: place_of(entry) }
+    }
+
+    /// In the list of an account, of its conversation with somebody.
+    pub fn entry(&self, account: AccountId, partner: AccountId) -> [u8; RECENT_ENTRY] {
+        join(&[&account.0.to_be_bytes(), &self.order, &partner.0.to_be_bytes(), &self.place.0.to_be_bytes()])
+    }
 }
 
-/// The partner in an entry, if that is one of this account.
-pub(super) fn partner(account: AccountId, entry: &[u8; PARTNERS_ENTRY]) -> Option<AccountId> {
-    (u128_at(entry, 0) == account.0).then(|| AccountId(u128_at(entry, 24)))
+/// The partner in an entry of [`RECENT`], if that is one of this account.
+pub(super) fn partner(account: AccountId, entry: &[u8; RECENT_ENTRY]) -> Option<AccountId> {
+    (u128_at(entry, 0) == account.0).then(|| AccountId(u128_at(entry, 32)))
+}
+
+/// After every entry of an account in [`RECENT`] whose last message stands before this order.
+pub(super) fn recent_before(account: AccountId, before: Option<Order>) -> [u8; 32] {
+    join(&[&account.0.to_be_bytes(), &before.map_or([u8::MAX; 16], order_key)])
 }
 
 /// An order as it stands in an entry of [`HISTORY`]: bytes that sort as it does.

@@ -8,7 +8,7 @@
 //!    is not pending. So changes are gathered, sorted, and written many at a time.
 //!
 //! The rooms: `apply` gathers, `batch` writes, `query` and `snapshot` read; `leaves` (sorted sets, many entries
-//! to a row), `entries` (which sets there are) and `partners` (who has written with whom) are how it is kept; `messages` reads
+//! to a row), `entries` (which sets there are) and `partners` (whose conversations there are) are how it is kept; `messages` reads
 //! what the log keeps.
 //!
 //! It is written without sync. A crash of the process leaves it whole (the writes are in the kernel);
@@ -31,7 +31,7 @@ use lastword_facts::ids::{AccountId, LogIndex, Stamp};
 use lastword_facts::views::Change;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use partners::KnownPairs;
+use partners::KnownLasts;
 
 use crate::dir::DataDir;
 use crate::error::StoreError;
@@ -40,7 +40,7 @@ use crate::read::LogReader;
 use crate::sql::small;
 
 /// The version of the views' schema and of what applying means: others are made anew.
-const VERSION: i64 = 7;
+const VERSION: i64 = 8;
 
 const SCHEMA: &str = "
     CREATE TABLE state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -52,7 +52,7 @@ const SCHEMA: &str = "
     CREATE TABLE history (first BLOB PRIMARY KEY, entries BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE inbox (first BLOB PRIMARY KEY, entries BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE outbox (first BLOB PRIMARY KEY, entries BLOB NOT NULL) WITHOUT ROWID;
-    CREATE TABLE partners (first BLOB PRIMARY KEY, entries BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE recent (first BLOB PRIMARY KEY, entries BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE copies (
         receiver BLOB NOT NULL, incarnation INTEGER NOT NULL, seq INTEGER NOT NULL, place INTEGER NOT NULL,
         PRIMARY KEY (receiver, incarnation, seq)) WITHOUT ROWID;
@@ -78,7 +78,7 @@ pub struct Views {
     full: bool,
     /// The accounts that are deleted.
     deleted: HashSet<AccountId>,
-    pairs: KnownPairs,
+    lasts: KnownLasts,
     /// How many messages wait for their receivers, with what is in the open transaction.
     pending: u64,
     /// The same at the last commit.
@@ -208,7 +208,7 @@ impl Views {
             written: 0,
             full: false,
             deleted: HashSet::new(),
-            pairs: KnownPairs::default(),
+            lasts: KnownLasts::default(),
             pending: 0,
             pending_committed: 0,
             made_anew: None,

@@ -1,49 +1,138 @@
-//! Who has written with whom, and since when: so that the conversations of an account are found without going through
-//! all messages.
+//! The conversations of each account, by the last message of each: so that a page of them is found without looking at
+//! more of them than it has.
+//!
+//! Only those with people who are not deleted: accounts that write once and delete themselves take no place from
+//! anybody. What was written with them stays in the histories.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use lastword_facts::ids::{AccountId, LogIndex};
 use rusqlite::Connection;
 
-use super::entries::{self, CONVERSATION, HISTORY, PARTNERS};
+use super::entries::{self, HISTORY, Last, RECENT};
 use super::leaves::Edit;
 use crate::error::StoreError;
 
-/// So many partners of an account are looked at, the newest.
-const LOOKED_AT: usize = 1000;
-/// Pairs that are known in memory, at most: some megabytes.
-const PAIRS: usize = 50_000;
+/// Conversations whose last message is known in memory, at most: some megabytes.
+const KNOWN: usize = 50_000;
 
-/// Pairs that are in the file, or in the open transaction: of a message between such a pair nothing is written here, and
-/// nothing is looked up.
+/// A conversation as one of its people sees it: who sees it, and with whom.
+pub(super) type Seen = (AccountId, AccountId);
+
+/// The last message of conversations, as it stands in the file or in the open transaction: it need not be looked up.
 #[derive(Default)]
-pub(super) struct KnownPairs(HashSet<[u8; CONVERSATION]>);
+pub(super) struct KnownLasts(HashMap<Seen, Last>);
 
-impl KnownPairs {
-    /// These pairs have messages at these places, which are *about* to be put into the histories: what has none there
-    /// is new.
+impl KnownLasts {
+    /// These messages are *about* to be put into the histories: conversations of people who are not deleted move up.
     ///
-    /// A pair may be new twice, if its only message turned out to be for somebody else meanwhile. So it may stand here
-    /// with two places, and whoever reads takes the later one.
+    /// # Errors
+    /// The file can't be read or written.
     pub fn put(
         &mut self,
         connection: &Connection,
-        mut pairs: Vec<([u8; CONVERSATION], LogIndex)>,
+        deleted: &HashSet<AccountId>,
+        news: impl Iterator<Item = (Seen, Last)>,
     ) -> Result<(), StoreError> {
-        pairs.retain(|(pair, _)| {
-            if self.0.len() >= PAIRS {
-                self.0.clear();
+        let mut lasts: BTreeMap<Seen, Last> = BTreeMap::new();
+        for (seen, new) in news.filter(|((one, other), _)| !deleted.contains(one) && !deleted.contains(other)) {
+            let last = lasts.entry(seen).or_insert(new);
+            if new.order > last.order {
+                *last = new;
             }
-            self.0.insert(*pair)
-        });
-        pairs.sort_unstable();
-        pairs.dedup_by_key(|(pair, _)| *pair);
-        let last = HISTORY.find(connection, pairs.iter().map(|(pair, _)| *pair))?;
-        let new = pairs.iter().zip(last).filter(|(_, last)| last.is_none());
-        let edits = new.flat_map(|((pair, place), _)| entries::partners(*pair, *place)).map(|entry| (entry, Edit::Add));
-        PARTNERS.edit(connection, edits.collect())?;
+        }
+        let before = self.look_up(connection, lasts.keys().copied())?;
+        let mut edits = Vec::with_capacity(2 * lasts.len());
+        for (((one, other), new), before) in lasts.into_iter().zip(before) {
+            if before.is_none_or(|before| new.order > before.order) {
+                edits.extend(before.map(|before| (before.entry(one, other), Edit::Remove)));
+                edits.push((new.entry(one, other), Edit::Add));
+                self.know((one, other), new);
+            }
+        }
+        RECENT.edit(connection, edits)?;
         Ok(())
+    }
+
+    /// The last messages of these conversations, which are sorted.
+    pub fn look_up(
+        &mut self,
+        connection: &Connection,
+        all: impl Iterator<Item = Seen> + Clone,
+    ) -> Result<Vec<Option<Last>>, StoreError> {
+        let mut pairs: Vec<_> = all
+            .clone()
+            .filter(|seen| !self.0.contains_key(seen))
+            .map(|(one, other)| entries::conversation(one, other))
+            .collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        let found = HISTORY.find(connection, pairs.iter().copied())?;
+        let found: HashMap<_, _> = pairs.into_iter().zip(found).collect();
+        let last = |(one, other): Seen| {
+            let known = self.0.get(&(one, other)).copied();
+            known.or_else(|| found.get(&entries::conversation(one, other))?.as_ref().map(Last::of))
+        };
+        Ok(all.map(last).collect())
+    }
+
+    /// Something in the histories of these conversations is changed otherwise: they stand where they belong afterwards.
+    ///
+    /// # Errors
+    /// The file can't be read or written.
+    pub fn around(
+        &mut self,
+        connection: &Connection,
+        deleted: &HashSet<AccountId>,
+        mut all: Vec<Seen>,
+        change: impl FnOnce() -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        all.retain(|(one, other)| !deleted.contains(one) && !deleted.contains(other));
+        all.sort_unstable();
+        all.dedup();
+        let before = self.look_up(connection, all.iter().copied())?;
+        change()?;
+        for seen in &all {
+            self.0.remove(seen);
+        }
+        let after = self.look_up(connection, all.iter().copied())?;
+        let mut edits = Vec::new();
+        for ((&(one, other), before), after) in all.iter().zip(before).zip(after) {
+            edits.extend(before.map(|last| (last.entry(one, other), Edit::Remove)));
+            edits.extend(after.map(|last| (last.entry(one, other), Edit::Add)));
+        }
+        RECENT.edit(connection, edits)?;
+        Ok(())
+    }
+
+    /// An account is deleted: it goes from everybody's list, and its own is not needed any more.
+    ///
+    /// # Errors
+    /// The file can't be read or written.
+    pub fn drop_account(&mut self, connection: &Connection, account: AccountId) -> Result<(), StoreError> {
+        let (mut partners, mut edits) = (Vec::new(), Vec::new());
+        RECENT.up(connection, &account.0.to_be_bytes(), |entry| {
+            let partner = entries::partner(account, entry);
+            partners.extend(partner);
+            edits.extend(partner.map(|_| (*entry, Edit::Remove)));
+            partner.is_some()
+        })?;
+        partners.sort_unstable();
+        let lasts = self.look_up(connection, partners.iter().map(|&partner| (partner, account)))?;
+        for (partner, last) in partners.into_iter().zip(lasts) {
+            edits.extend(last.map(|last| (last.entry(partner, account), Edit::Remove)));
+            self.0.remove(&(partner, account));
+            self.0.remove(&(account, partner));
+        }
+        RECENT.edit(connection, edits)?;
+        Ok(())
+    }
+
+    fn know(&mut self, seen: Seen, last: Last) {
+        if self.0.len() >= KNOWN {
+            self.0.clear();
+        }
+        self.0.insert(seen, last);
     }
 
     /// The transaction has come to nothing.
@@ -52,16 +141,17 @@ impl KnownPairs {
     }
 }
 
-/// The newest partners of an account, [`LOOKED_AT`] at most.
+/// Where the last messages of an account's conversations are, newest first, until it is told to stop.
 ///
 /// # Errors
 /// They can't be read.
-pub(super) fn newest(connection: &Connection, account: AccountId) -> Result<HashSet<AccountId>, StoreError> {
-    let mut accounts = HashSet::new();
-    PARTNERS.down(connection, &entries::partners_end(account), |entry| {
-        let other = entries::partner(account, entry);
-        accounts.extend(other);
-        other.is_some() && accounts.len() < LOOKED_AT
-    })?;
-    Ok(accounts)
+pub(super) fn newest_first(
+    connection: &Connection,
+    account: AccountId,
+    before: Option<lastword_facts::ids::Order>,
+    mut take: impl FnMut(bool, LogIndex) -> bool,
+) -> Result<(), StoreError> {
+    RECENT.down(connection, &entries::recent_before(account, before), |entry| {
+        take(entries::partner(account, entry).is_some(), entries::place_of(entry))
+    })
 }

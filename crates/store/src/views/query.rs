@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use lastword_facts::ids::{AccountId, Key, LogIndex, Order};
-use lastword_facts::views::{Found, MessageRecord, Query};
+use lastword_facts::views::{Found, MESSAGE_BYTES, MessageRecord, Query};
 
 use super::Views;
 use super::entries::{self, HISTORY, INBOX, KEYS, OUTBOX, Waiting};
@@ -22,19 +22,19 @@ impl Views {
         match *query {
             Query::PendingCount(account) => Ok(Found::Count(self.pending_count(account)?)),
             Query::Mailbox { account, senders } => self.mailbox(account, senders),
-            Query::Inbox { account, after, limit } => {
-                let mut page = Page::new(limit);
+            Query::Inbox { account, after, limit, bytes } => {
+                let mut page = Page::new(limit, bytes);
                 INBOX.up(&self.connection, &entries::inbox_from(account, after.next()), |entry| {
                     page.take(entry.starts_with(&account.0.to_be_bytes()), entries::waiting_place(entry))
                 })?;
-                self.found(&page)
+                self.found(page)
             }
-            Query::Outbox { account, after, limit } => {
+            Query::Outbox { account, after, limit, bytes } => {
                 let after = match after {
                     Some(key) => self.known(account, key)?.map(|message| message.order),
                     None => None,
                 };
-                let mut page = Page::new(limit);
+                let mut page = Page::new(limit, bytes);
                 let after = after.map(|order| entries::outbox_after(account, order));
                 let all = account.0.to_be_bytes();
                 let from = after.as_ref().map_or(&all[..], |after| &after[..]);
@@ -43,10 +43,16 @@ impl Views {
                     after.is_some_and(|after| entry.starts_with(&after))
                         || page.take(entry.starts_with(&all), entries::place_of(entry))
                 })?;
-                self.found(&page)
+                self.found(page)
             }
-            Query::History { one, other, before, limit } => self.history(one, other, before, limit),
-            Query::Conversations { account, before, limit } => self.conversations(account, before, limit),
+            Query::History { one, other, before, limit, bytes } => {
+                self.history(one, other, before, Page::new(limit, bytes))
+            }
+            Query::Conversations { account, before, limit, bytes } => {
+                let mut page = Page::new(limit, bytes);
+                partners::newest_first(&self.connection, account, before, |belongs, place| page.take(belongs, place))?;
+                self.found(page)
+            }
             Query::Known { author, key } => Ok(Found::Known(self.known(author, key)?)),
             Query::Facts { .. } => Ok(Found::Facts { facts: Vec::new(), damaged: None }),
         }
@@ -83,10 +89,9 @@ impl Views {
         one: AccountId,
         other: AccountId,
         before: Option<Order>,
-        limit: u32,
+        mut page: Page,
     ) -> Result<Found, StoreError> {
         let conversation = entries::conversation(one, other);
-        let mut page = Page::new(limit);
         let before = match before {
             Some(order) => entries::history_before(conversation, order),
             None => entries::history_end(conversation),
@@ -94,34 +99,32 @@ impl Views {
         HISTORY.down(&self.connection, &before, |entry| {
             page.take(entry.starts_with(&conversation), entries::place_of(entry))
         })?;
-        self.found(&page)
+        self.found(page)
     }
 
-    fn conversations(&self, account: AccountId, before: Option<Order>, limit: u32) -> Result<Found, StoreError> {
-        let partners = partners::newest(&self.connection, account)?;
-        let living = partners.difference(&self.deleted);
-        let mut pairs: Vec<_> = living.map(|&other| entries::conversation(account, other)).collect();
-        pairs.sort_unstable();
-        // With one whose only message turned out to be for somebody else there is none.
-        let mut last: Vec<_> = HISTORY.find(&self.connection, pairs.into_iter())?.into_iter().flatten().collect();
-        last.sort_unstable_by(|one, other| entries::order_bytes(other).cmp(entries::order_bytes(one)));
-        let before = before.map(entries::order_key);
-        let mut page = Page::new(limit);
-        last.iter()
-            .skip_while(|entry| before.is_some_and(|before| entries::order_bytes(entry) >= &before[..]))
-            .all(|entry| page.take(true, entries::place_of(entry)));
-        self.found(&page)
-    }
-
-    fn found(&self, page: &Page) -> Result<Found, StoreError> {
-        Ok(Found::Messages { messages: self.messages(&page.places)?, more: page.more })
-    }
-
-    /// The messages of these places, in one go.
-    fn messages(&self, places: &[LogIndex]) -> Result<Vec<MessageRecord>, StoreError> {
+    /// The messages of a page, as far as it goes.
+    fn found(&self, page: Page) -> Result<Found, StoreError> {
+        let Page { places, mut more, bytes, .. } = page;
         let _reading = self.log.hold()?;
-        let mut messages = Messages::new(&self.connection, &self.log);
-        places.iter().map(|&place| messages.read(place)).collect()
+        let mut read = Messages::new(&self.connection, &self.log);
+        let (mut messages, mut room) = (Vec::with_capacity(places.len().min(64)), bytes as usize);
+        for place in places {
+            let message = read.read(place)?;
+            let left = room.checked_sub(message.text.len() + MESSAGE_BYTES);
+            // What nobody gets is not read: a page of long messages is a line long before it has all of them.
+            if left.is_none() && !messages.is_empty() {
+                more = true;
+                break;
+            }
+            room = left.unwrap_or_default();
+            messages.push(message);
+        }
+        Ok(Found::Messages { messages, more })
+    }
+
+    /// How many bytes of messages were read so far, over all questions.
+    pub fn bytes_read(&self) -> u64 {
+        self.log.bytes_read()
     }
 
     fn known(&self, author: AccountId, key: Key) -> Result<Option<MessageRecord>, StoreError> {
@@ -130,7 +133,7 @@ impl Views {
         place.map(|place| Messages::new(&self.connection, &self.log).read(place)).transpose()
     }
 
-    /// Messages with version 7 keys, the latest keys first: at most so many.
+    /// Messages with version 7 keys, the latest keys first: at most this many, and without their texts.
     pub(super) fn latest_keys(&self, from: Key, limit: u64) -> Result<Vec<MessageRecord>, StoreError> {
         let mut places = Vec::new();
         let from = entries::version_7_from(from);
@@ -141,20 +144,24 @@ impl Views {
             }
             goes_on
         })?;
-        self.messages(&places)
+        let _reading = self.log.hold()?;
+        let mut messages = Messages::new(&self.connection, &self.log);
+        places.iter().map(|&place| Ok(MessageRecord { text: String::new(), ..messages.read(place)? })).collect()
     }
 }
 
 /// The places of a page, and whether there is more.
 struct Page {
     limit: usize,
+    /// How many bytes its messages may have, but for the first one.
+    bytes: u32,
     places: Vec<LogIndex>,
     more: bool,
 }
 
 impl Page {
-    fn new(limit: u32) -> Self {
-        Self { limit: limit as usize, places: Vec::new(), more: false }
+    fn new(limit: u32, bytes: u32) -> Self {
+        Self { limit: limit as usize, bytes: bytes.max(1), places: Vec::new(), more: false }
     }
 
     /// Takes the next entry, if it belongs here, and says whether to go on.

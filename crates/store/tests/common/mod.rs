@@ -105,12 +105,13 @@ impl Feed {
     }
 
     pub fn inbox(&mut self, account: AccountId) -> Vec<MessageRecord> {
-        let query = lastword_facts::views::Query::Inbox { account, after: LogIndex::NONE, limit: 10_000 };
+        let query =
+            lastword_facts::views::Query::Inbox { account, after: LogIndex::NONE, limit: 10_000, bytes: u32::MAX };
         messages(self.views.query(&query).unwrap()).0
     }
 
     pub fn history(&mut self, one: AccountId, other: AccountId) -> Vec<MessageRecord> {
-        let query = lastword_facts::views::Query::History { one, other, before: None, limit: 10_000 };
+        let query = lastword_facts::views::Query::History { one, other, before: None, limit: 10_000, bytes: u32::MAX };
         messages(self.views.query(&query).unwrap()).0
     }
 
@@ -126,7 +127,11 @@ impl Feed {
         before: Option<Order>,
         limit: u32,
     ) -> (Vec<MessageRecord>, bool) {
-        messages(self.views.query(&lastword_facts::views::Query::Conversations { account, before, limit }).unwrap())
+        messages(
+            self.views
+                .query(&lastword_facts::views::Query::Conversations { account, before, limit, bytes: u32::MAX })
+                .unwrap(),
+        )
     }
 }
 

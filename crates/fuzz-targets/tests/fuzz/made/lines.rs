@@ -61,7 +61,12 @@ fn op(chance: &mut Chance) -> Op {
         13 => Op::Pending { limit, after: chance.once_in(2).then(|| key(chance).to_string()) },
         14 | 15 => Op::Listen,
         16 => Op::Delivered { upto: pos(chance) },
-        17 => Op::History { with: name(chance), limit, before: chance.once_in(2).then(|| pos(chance)) },
+        17 => Op::History {
+            with: Receiver::Name(name(chance)),
+            limit,
+            before: chance.once_in(2).then(|| pos(chance)),
+            bytes: chance.once_in(2).then(|| chance.below(70_000) as u32),
+        },
         18 => Op::Conversations { limit, before: chance.once_in(2).then(|| pos(chance)) },
         19 => Op::Hello { version: chance.odd() as u32 },
         _ => Op::Ping,
