@@ -2,7 +2,7 @@
 
 mod world;
 
-use lastword_core::io::{Answer, ConnectionId, Refusal, Request};
+use lastword_core::io::{Answer, ConnectionId, Receiver, Refusal, Request};
 use lastword_facts::ids::Stamp;
 use lastword_facts::token::SessionToken;
 use world::{World, send};
@@ -15,7 +15,7 @@ fn latest(world: &World, node: usize) -> Stamp {
 fn pages(world: &mut World, connection: ConnectionId) -> Vec<String> {
     let (mut texts, mut before) = (Vec::new(), None);
     loop {
-        let request = Request::History { with: "bob".into(), limit: 2, before };
+        let request = Request::History { with: Receiver::Name("bob".into()), limit: 2, before, bytes: u32::MAX };
         let Ok(Answer::History { messages, more, .. }) = world.call(connection, request) else { panic!() };
         texts.extend(messages.iter().map(|view| view.message.text.clone()));
         if !more {
