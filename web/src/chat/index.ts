@@ -9,6 +9,7 @@ import { Account } from "./account";
 import { Driver } from "./driver";
 import { browser, type Environment } from "./environment";
 import { keepAddresses, readAddresses } from "./kept/addresses";
+import { forgetAccount } from "./kept/forget";
 import { isSessionsKey, Sessions } from "./kept/sessions";
 import { Store } from "./kept/store";
 import { newKey } from "./keys";
@@ -115,8 +116,10 @@ class PageChat implements Chat {
     });
   }
 
+  /** Nothing of this account stays in this browser. */
   forget(account: string) {
     this.sessions.forget(account);
+    forgetAccount(this.store, account);
     this.readRemembered();
   }
 
@@ -130,8 +133,6 @@ class PageChat implements Chat {
     const account = this.account;
     await this.driver.ask({ op: "delete", key: this.newKey() });
     if (account === this.account) this.leaveForGood();
-    account?.outbox.clear();
-    account?.notes.clear();
   }
 
   async changePassword(old: string, password: string): Promise<void> {
@@ -163,9 +164,19 @@ class PageChat implements Chat {
     this.touch();
   }
 
-  private leaveForGood() {
-    if (this.me) this.forget(this.me.account);
+  /** The session is over. What was typed stays for the next login. */
+  private leaveForNow() {
+    if (this.me) this.sessions.forget(this.me.account);
     this.leave();
+    this.readRemembered();
+  }
+
+  /** The person, or whoever has their account, wants to be gone: nothing of the account stays in this browser. */
+  private leaveForGood() {
+    const me = this.me;
+    // Leaving writes down what has changed last, so that comes first.
+    this.leave();
+    if (me) this.forget(me.account);
   }
 
   // What is said and asked.
@@ -272,6 +283,8 @@ class PageChat implements Chat {
     const waiter = this.entering;
     // A replica that could not be asked may still know it.
     if (reason === "refused" && !everywhere) this.leave();
+    // A session that was not used for long ends like this, too; what is not sent yet can still be.
+    else if (reason === "refused") this.leaveForNow();
     else this.leaveForGood();
     if (waiter) waiter.reject(new Refused(ENDED[reason], "wrong_login"));
     else this.setNotice(ENDED[reason]);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createChat } from ".";
 import { alice, enter, world } from "./testing/scene";
+import type { FakeShelf } from "./testing/world";
 
 describe("sessions", () => {
   it("a replica that does not know the token is told the password, and hears what was seen", async () => {
@@ -99,6 +100,47 @@ describe("sessions", () => {
     expect(w.get("b").accounts.get("#dora")).toBe("dora");
     expect(w.get("b").log.map((it) => it.text)).toEqual(["1"]);
     expect(chat.snapshot()).toMatchObject({ phase: "in", me: { name: "dora" } });
+  });
+
+  it("after a logout nothing of the account is in the browser, whichever tab it was; the group's addresses are", async () => {
+    const w = await world();
+    const tab = w.tab();
+    const chat = await alice(w, tab);
+    const other = w.tab(tab.local);
+    const second = await alice(w, other);
+    chat.draft("#bob", "between you and me");
+    second.draft("#bob", "and me");
+    w.get("a").isCut = true;
+    second.send("#bob", "not everywhere yet");
+    await enter(w, "bob").then((bob) => bob.send("#alice", "unread"));
+    chat.look(undefined);
+    await w.run(200);
+    const kept = () => [...(tab.local as FakeShelf).items].filter(([key]) => key !== "lastword/addresses");
+    expect(kept().flat().join()).toContain("#alice");
+    w.get("a").isCut = false;
+    const out = chat.logout();
+    await w.run(3_000);
+    await out;
+    expect(second.snapshot().phase).toBe("out");
+    const bobs = kept().filter(([key, value]) => (key + value).includes("#alice"));
+    expect(bobs.filter(([key]) => !key.includes("/#bob/"))).toEqual([]);
+    expect([...(tab.tab as FakeShelf).items, ...(other.tab as FakeShelf).items]).toEqual([]);
+    expect((tab.local as FakeShelf).items.has("lastword/addresses")).toBe(true);
+  });
+
+  it("who is forgotten at the entrance has nothing here any more; a session that is refused keeps what was typed", async () => {
+    const w = await world();
+    const tab = w.tab();
+    const chat = await alice(w, tab);
+    chat.draft("#bob", "typed");
+    for (const it of w.replicas) it.tokens.clear();
+    const again = createChat(tab.reload());
+    await w.run(2_000);
+    expect(again.snapshot()).toMatchObject({ phase: "out", remembered: [] });
+    const items = (tab.local as FakeShelf).items;
+    expect([...items.values()]).toContain("typed");
+    again.forget("#alice");
+    expect([...items.keys()].filter((key) => key.includes("#alice"))).toEqual([]);
   });
 
   it("a logout whose answer is lost with its replica was done", async () => {

@@ -86,7 +86,9 @@ export class Outbox {
     if (unsent) this.store.write(unsent.item, undefined);
   }
 
+  /** Forgets everything, also what other tabs of this browser have put there. */
   clear() {
-    for (const unsent of this.all()) this.remove(unsent.key);
+    this.unsent.clear();
+    for (const item of this.store.keys(this.prefix)) this.store.write(item, undefined);
   }
 }
