@@ -1,4 +1,4 @@
-//! Accounts and sessions: login, resume, logout, delete, new passwords.
+//! Accounts and sessions: create, login, resume, logout, delete.
 
 use lastword_facts::fact::{Logout, Rehash, Session};
 use lastword_facts::ids::{AccountId, Key, Stamp};
@@ -55,7 +55,7 @@ impl Core {
         Ok(())
     }
 
-    fn check_new_password(&self, password: &Password) -> Result<(), Refusal> {
+    pub(crate) fn check_new_password(&self, password: &Password) -> Result<(), Refusal> {
         if password.0.len() > limits::PASSWORD_BYTES {
             return Err(Refusal::TooLong("A password has at most 1,024 bytes."));
         }
@@ -135,6 +135,9 @@ impl Core {
     /// What a person is told at login.
     pub(crate) fn notice_for(&self, account: AccountId) -> Option<Notice> {
         let known = self.directory.living(account)?;
+        if known.password_was_changed_twice() {
+            return Some(Notice::PasswordChangedTwice);
+        }
         let (from, to) = (known.record.name.clone(), known.called.to_string());
         (from != to).then_some(Notice::Renamed { from, to })
     }
@@ -157,31 +160,6 @@ impl Core {
         Ok(())
     }
 
-    pub(crate) fn change_password(
-        &mut self,
-        now: Now,
-        id: ConnectionId,
-        tag: Tag,
-        old: Password,
-        new: Password,
-        key: Key,
-    ) -> Result<(), Refusal> {
-        let login = self.logged_in(id)?;
-        self.check_new_password(&new)?;
-        let account = self.directory.living(login.account).ok_or(Refusal::NotLoggedIn)?;
-        if let Some(password) = account.record.password.as_ref().filter(|password| password.key == key) {
-            let (position, index) = (password.position, self.ledger.end);
-            self.answer_again(now, position, index, Reply::Stored(id, tag));
-            return Ok(());
-        }
-        let hash = account.password_hash().to_owned();
-        self.room_for_facts()?;
-        self.room_for_jobs()?;
-        self.wait(id);
-        self.check(id, Job::OldPassword { connection: id, tag, new, key }, old, vec![hash]);
-        Ok(())
-    }
-
     /// A new password is hashed.
     pub(crate) fn on_hashed(&mut self, now: Now, id: JobId, hash: Option<String>, token: SessionToken) {
         let Some(job) = self.jobs.done(id) else { return };
@@ -189,15 +167,9 @@ impl Core {
             (Job::Create { connection, tag, name, key }, Some(hash)) => {
                 self.attempt(now, connection, tag, name, key, hash, token);
             }
-            (Job::NewPassword { connection, tag, key }, Some(hash)) => {
-                match self.connections.login(connection) {
-                    None => self.answer(connection, tag, Err(Refusal::NotLoggedIn)),
-                    Some(login) => {
-                        let body =
-                            Body::Password(lastword_facts::fact::Password { password: hash, keep: Some(login.token) });
-                        let fact = self.ledger.make(now, login.account, Some(key), body);
-                        self.admit(now, &fact, Some(Reply::Stored(connection, tag)));
-                    }
+            (Job::NewPassword { connection, tag, key, replaces }, Some(hash)) => {
+                if let Err(refusal) = self.set_password(now, connection, tag, key, replaces, hash) {
+                    self.answer(connection, tag, Err(refusal));
                 }
                 self.go_on(now, connection);
             }
@@ -231,8 +203,8 @@ impl Core {
             (Job::CreateAgain { name, key, hash, .. }, Ok(Some(_))) => {
                 return self.attempt(now, connection, tag, name, key, hash, token);
             }
-            (Job::OldPassword { new, key, .. }, Ok(Some(_))) => {
-                return self.hash(connection, Job::NewPassword { connection, tag, key }, new);
+            (Job::OldPassword { new, key, replaces, .. }, Ok(Some(_))) => {
+                return self.hash(connection, Job::NewPassword { connection, tag, key, replaces }, new);
             }
             (Job::CreateAgain { .. }, Ok(None)) => Some(Refusal::NameTaken),
             (Job::OldPassword { .. }, Ok(None)) => Some(Refusal::BadPassword("The old password is not right.")),
@@ -262,6 +234,7 @@ impl Core {
             return Err(Refusal::WrongLogin);
         }
         self.room_for_facts()?;
+        self.make_room_for_session(now, account)?;
         let body = Body::Session(Session { token: token.hash(), password, at_ms: self.session_time(now) });
         let fact = self.ledger.make(now, account, None, body);
         self.connections.log_out(connection);

@@ -71,7 +71,9 @@ impl Core {
             }
             Body::Session(session) => {
                 let ends = Effect::Sessions(fact.author, CloseReason::LoggedOut);
-                (account(self.directory.open_session(fact, session)), ends)
+                let record = self.directory.open_session(fact, session);
+                self.on_session_opened(fact.author);
+                (account(record), ends)
             }
             Body::Logout(logout) => {
                 let ends = Effect::Sessions(fact.author, CloseReason::LoggedOut);

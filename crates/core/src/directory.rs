@@ -5,24 +5,24 @@
 //! 1. A name belongs to the account with the earliest claim among those that are confirmed and not
 //!    withdrawn, of accounts that live. Any other with such a claim is called `name~xxxx`.
 //! 2. A deleted account is deleted for ever.
-//! 3. The password is the one with the largest order; before any, that of the account's first claim.
-//!    It may have been hashed anew since: that replaces the hash alone.
-//! 4. A session is good while it is among the [`limits::SESSIONS`] newest ever, was not ended, and
-//!    the account's password is the one that opened it (or the one that kept it).
+//! 3. The password in force is found from the first one on (`passwords`).
+//! 4. A session is good while it was not ended, and the account's password is the one that opened it, or the one that
+//!    kept it (`sessions`).
 
 #[cfg(test)]
 mod any_order;
+mod passwords;
+mod sessions;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use lastword_facts::fact::{Claim, Password, Rehash, Session, Used, Verdict};
+use lastword_facts::Fact;
+use lastword_facts::fact::{Claim, Verdict};
 use lastword_facts::ids::{AccountId, Order};
 use lastword_facts::token::TokenHash;
-use lastword_facts::views::{AccountRecord, ClaimRecord, PasswordRecord, RehashRecord, SessionRecord};
-use lastword_facts::{Fact, limits};
-use lastword_marks::{Bug, planted};
+use lastword_facts::views::{AccountRecord, ClaimRecord};
 
 /// Accounts that a login by one name may mean: its owner, and others that claimed it in a split.
 const LOGIN_CANDIDATES: usize = 4;
@@ -51,42 +51,6 @@ impl Account {
         }
         let holding = self.record.claims.iter().filter(|claim| claim.confirmed && !claim.withdrawn);
         holding.map(|claim| claim.order).min()
-    }
-
-    /// Which password is in force: what a session must have been opened with.
-    pub(crate) fn password_order(&self) -> Option<Order> {
-        self.record.password.as_ref().map(|password| password.order)
-    }
-
-    /// The order of the fact that set the password in force: of its first claim, if there was no other since.
-    pub(crate) fn password_set(&self) -> Option<Order> {
-        let first = self.record.claims.first().map(|claim| claim.order);
-        self.password_order().or(first)
-    }
-
-    /// The order of the fact that the hash of the password in force stands in.
-    pub(crate) fn hash_order(&self) -> Option<Order> {
-        self.record.rehash.as_ref().map(|rehash| rehash.order).or(self.password_set())
-    }
-
-    /// The hash of the password in force.
-    pub(crate) fn password_hash(&self) -> &str {
-        match (&self.record.rehash, &self.record.password) {
-            (Some(rehash), _) => &rehash.hash,
-            (None, Some(password)) => &password.hash,
-            (None, None) => &self.record.first_password,
-        }
-    }
-
-    /// Another password may be in force: how the one before was hashed anew is forgotten with it.
-    fn forget_rehash(&mut self) {
-        let set = self.password_set();
-        self.record.rehash.take_if(|rehash| Some(rehash.of) != set);
-    }
-
-    fn session_is_good(&self, session: &SessionRecord) -> bool {
-        let kept = self.record.password.as_ref().is_some_and(|password| password.keep == Some(session.token));
-        !self.record.deleted && !session.ended && (session.password == self.password_order() || kept)
     }
 }
 
@@ -167,27 +131,6 @@ impl Directory {
         self.names.get(folded).into_iter().flatten().filter_map(|id| self.accounts.get(id))
     }
 
-    /// The account that a session's token opens.
-    pub(crate) fn session(&self, token: TokenHash) -> Option<AccountId> {
-        let id = *self.sessions.get(&token)?;
-        let account = self.living(id)?;
-        let session = account.record.sessions.iter().find(|session| session.token == token)?;
-        account.session_is_good(session).then_some(id)
-    }
-
-    /// When a session was last used, if that is known.
-    pub(crate) fn last_used(&self, id: AccountId, token: TokenHash) -> Option<u64> {
-        let sessions = &self.accounts.get(&id)?.record.sessions;
-        sessions.iter().find(|session| session.token == token)?.last_used_ms
-    }
-
-    /// The sessions of an account that are good.
-    pub(crate) fn good_sessions(&self, id: AccountId) -> Vec<TokenHash> {
-        let Some(account) = self.living(id) else { return Vec::new() };
-        let good = account.record.sessions.iter().filter(|session| account.session_is_good(session));
-        good.map(|session| session.token).collect()
-    }
-
     /// All accounts after this one, in the order of their ids.
     pub(crate) fn ids_after(&self, after: Option<AccountId>) -> impl Iterator<Item = AccountId> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
@@ -256,6 +199,8 @@ impl Directory {
                 sessions: Vec::new(),
                 deleted: false,
                 rehash: None,
+                changes: Vec::new(),
+                ended: Vec::new(),
             },
             called: claim.name.as_str().into(),
         });
@@ -293,80 +238,13 @@ impl Directory {
         self.changed(fact.author)
     }
 
-    pub(crate) fn open_session(&mut self, fact: &Fact, session: &Session) -> Option<Box<AccountRecord>> {
-        let account = self.accounts.get_mut(&fact.author)?;
-        let sessions = &mut account.record.sessions;
-        if sessions.iter().any(|other| other.token == session.token) {
-            return None;
-        }
-        let order = fact.order();
-        let place = sessions.partition_point(|other| other.order > order);
-        let Session { token, password, at_ms: last_used_ms } = *session;
-        let opened = SessionRecord { order, token, password, ended: false, last_used_ms };
-        sessions.insert(place, opened);
-        self.sessions.insert(session.token, fact.author);
-        if sessions.len() > limits::SESSIONS
-            && let Some(oldest) = sessions.pop()
-        {
-            self.sessions.remove(&oldest.token);
-        }
-        self.changed(fact.author)
-    }
-
-    pub(crate) fn end_session(&mut self, fact: &Fact, token: TokenHash) -> Option<Box<AccountRecord>> {
-        let account = self.accounts.get_mut(&fact.author)?;
-        account.record.sessions.iter_mut().find(|session| session.token == token)?.ended = true;
-        self.changed(fact.author)
-    }
-
-    pub(crate) fn used(&mut self, fact: &Fact, used: &Used) -> Option<Box<AccountRecord>> {
-        let sessions = &mut self.accounts.get_mut(&fact.author)?.record.sessions;
-        let session = sessions.iter_mut().find(|session| session.token == used.token)?;
-        if session.last_used_ms >= Some(used.at_ms) {
-            return None;
-        }
-        session.last_used_ms = Some(used.at_ms);
-        self.changed(fact.author)
-    }
-
-    pub(crate) fn password(&mut self, fact: &Fact, password: &Password) -> Option<Box<AccountRecord>> {
-        let account = self.accounts.get_mut(&fact.author)?;
-        let order = fact.order();
-        if account.password_order().is_some_and(|newest| newest >= order) {
-            return None;
-        }
-        account.record.password = Some(PasswordRecord {
-            order,
-            key: fact.key,
-            hash: password.password.clone(),
-            keep: password.keep,
-            position: fact.position,
-        });
-        account.forget_rehash();
-        self.changed(fact.author)
-    }
-
-    /// The password that this one names was there before it. If another one is in force, it was replaced, and does
-    /// not come back: so what is passed over here is never missed.
-    pub(crate) fn rehash(&mut self, fact: &Fact, rehash: &Rehash) -> Option<Box<AccountRecord>> {
-        let account = self.accounts.get_mut(&fact.author)?;
-        let order = fact.order();
-        let newest = account.record.rehash.as_ref().map(|newest| newest.order);
-        let stale = newest >= Some(order) && !planted(Bug::LatestHash);
-        if Some(rehash.of) != account.password_set() || stale {
-            return None;
-        }
-        let hash = rehash.password.clone();
-        account.record.rehash = Some(RehashRecord { of: rehash.of, order, hash });
-        self.changed(fact.author)
-    }
-
     pub(crate) fn delete(&mut self, fact: &Fact) -> Option<Box<AccountRecord>> {
         let account = self.accounts.get_mut(&fact.author)?;
         account.record.deleted = true;
         for session in account.record.sessions.drain(..) {
             self.sessions.remove(&session.token);
         }
+        account.record.ended.clear();
         let folded = fold(&account.record.name);
         if let Some(claimants) = self.names.get_mut(&folded) {
             claimants.retain(|&id| id != fact.author);

@@ -96,7 +96,7 @@ impl Core {
         }
     }
 
-    fn make_used(&mut self, now: Now, account: AccountId, token: TokenHash, at_ms: u64) {
+    pub(crate) fn make_used(&mut self, now: Now, account: AccountId, token: TokenHash, at_ms: u64) {
         let used = Used { token, at_ms };
         let fact = self.ledger.make(now, account, None, Body::Used(used));
         self.admit(now, &fact, None);
@@ -127,7 +127,8 @@ impl Core {
     fn sweep_account(&mut self, now: Now, account: AccountId, may_end: bool) -> usize {
         let unused_ms = self.config.settings.session_unused.as_millis() as u64;
         let made = self.ledger.last.0;
-        for token in self.directory.good_sessions(account) {
+        let void = self.directory.void_sessions(account);
+        for token in self.directory.good_sessions(account).into_iter().chain(void) {
             if self.connections.is_used(account, token) {
                 self.note_use(now, account, token);
             }
@@ -181,7 +182,7 @@ impl Core {
     }
 
     /// The one in the middle of all that are known, the own one among them; of two, the later one.
-    fn middle_clock(&self, now: Now) -> Now {
+    pub(crate) fn middle_clock(&self, now: Now) -> Now {
         let mut clocks_us: Vec<u64> = self.told_clocks(now).map(|(_, clock)| clock.wall_us).collect();
         clocks_us.push(now.wall_us);
         clocks_us.sort_unstable();

@@ -346,6 +346,8 @@ pub enum Notice {
         /// The name it goes by.
         to: String,
     },
+    /// The password was changed in two places that did not know of each other: one of the changes has lost.
+    PasswordChangedTwice,
 }
 
 /// Why a request was not carried out. The text is for people.

@@ -17,10 +17,10 @@ pub(crate) enum Job {
     CreateAgain { connection: ConnectionId, tag: Tag, name: String, key: Key, hash: String },
     /// A login's password is checked against those of these accounts.
     Login { connection: ConnectionId, tag: Tag, asked: String, candidates: Vec<Candidate> },
-    /// The old password is checked.
-    OldPassword { connection: ConnectionId, tag: Tag, new: crate::io::Password, key: Key },
+    /// The old password is checked, the one that this fact has set.
+    OldPassword { connection: ConnectionId, tag: Tag, new: crate::io::Password, key: Key, replaces: Option<Order> },
     /// The new password is hashed.
-    NewPassword { connection: ConnectionId, tag: Tag, key: Key },
+    NewPassword { connection: ConnectionId, tag: Tag, key: Key, replaces: Option<Order> },
     /// How many messages wait for an account that logs in.
     LoginCount {
         connection: ConnectionId,

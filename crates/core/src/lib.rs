@@ -14,9 +14,9 @@
 //! | `peers`, `replication`, `catching_up`, `pace` | the other replicas: in sync, push, pull, how fast |
 //! | `damage` | records of the own log that can't be read |
 //! | `release`, `answering` | what answers and deliveries wait for |
-//! | `requests`, `accounts` | what clients ask |
+//! | `requests`, `accounts`, `passwords` | what clients ask |
 //! | `listing`, [`pattern`] | which names there are |
-//! | `expiry` | sessions that nobody uses |
+//! | `expiry`, `crowding` | sessions that nobody uses, or that are too many |
 //! | `claims`, `names` | unique names |
 //! | `connections`, `delivery` | who listens, and what they are sent |
 //! | `presence`, `watching` | who is online, and who is told of it |
@@ -31,6 +31,7 @@ mod catching_up;
 mod claims;
 pub mod config;
 mod connections;
+mod crowding;
 mod damage;
 mod delivery;
 mod directory;
@@ -46,6 +47,7 @@ mod listing;
 mod mailboxes;
 mod names;
 mod pace;
+mod passwords;
 pub mod pattern;
 pub mod peer_message;
 mod peers;
@@ -119,6 +121,9 @@ pub struct Core {
     disk_has_room: bool,
     views_ready: bool,
     sweep: expiry::Sweep,
+    /// Accounts with many sessions, of which one was opened since the last tick.
+    crowded: BTreeSet<AccountId>,
+    password_changes: passwords::Changes,
     // Time.
     started: Mono,
     last_call: Mono,
@@ -175,6 +180,8 @@ impl Core {
             disk_has_room: true,
             views_ready: true,
             sweep: expiry::Sweep::new(now, &config),
+            crowded: BTreeSet::new(),
+            password_changes: passwords::Changes::default(),
             started: now.mono,
             last_call: now.mono,
             last_tick: now.mono,
@@ -317,6 +324,7 @@ impl Core {
         self.ask_for_damaged(now);
         self.judge_attempts(now);
         self.sweep(now);
+        self.note_uses_of_crowded(now);
         self.ledger.recent.shrink(self.config.settings.push_bytes, self.ledger.durable.seq(self.ledger.own()));
     }
 

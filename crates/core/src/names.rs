@@ -245,6 +245,8 @@ impl Core {
         self.hear_fact(now.mono, &fact);
         self.admit(now, &fact, None);
         let password = self.directory.any(account).and_then(|known| known.password_order());
+        // Where all are in use, one more is the smaller evil: the account is just being created, once more.
+        let _ = self.make_room_for_session(now, account);
         let session = Session { token, password, at_ms: self.session_time(now) };
         let session = self.ledger.make(now, account, None, Body::Session(session));
         self.admit(now, &session, Some(Reply::Claim(account)));

@@ -160,7 +160,13 @@ mod tests {
             Body::Session(Session { token, password: Some(order), at_ms: Some(1) }),
             Body::Session(Session { token, password: None, at_ms: None }),
             Body::Logout(Logout { token }),
-            Body::Password(Password { password: "$argon2id$".into(), keep: None }),
+            Body::Password(Password { password: "$argon2id$".into(), keep: None, replaces: None, known: None }),
+            Body::Password(Password {
+                password: "$argon2id$".into(),
+                keep: Some(token),
+                replaces: Some(order),
+                known: Some(3),
+            }),
             Body::Delete,
             Body::Lost,
             Body::Rehash(Rehash { password: "$argon2id$".into(), of: order }),
@@ -211,6 +217,15 @@ mod tests {
         Encoder::new(&mut body).array(2).unwrap().encode(token).unwrap().null().unwrap();
         let session = Session { token, password: None, at_ms: None };
         assert_eq!(decode_body(kind::SESSION, &body), Body::Session(session));
+    }
+
+    /// As older versions wrote them: they don't say what they replace.
+    #[test]
+    fn a_password_of_before_is_understood() {
+        let mut body = Vec::new();
+        Encoder::new(&mut body).array(2).unwrap().str("$argon2id$").unwrap().null().unwrap();
+        let password = Password { password: "$argon2id$".into(), keep: None, replaces: None, known: None };
+        assert_eq!(decode_body(kind::PASSWORD, &body), Body::Password(password));
     }
 
     #[test]

@@ -147,6 +147,14 @@ pub struct Password {
     /// The session that goes on: the one that changed it.
     #[n(1)]
     pub keep: Option<TokenHash>,
+    /// Which password it replaces: the order of the fact that set it, a [`Claim`] or a [`Password`]. The password in
+    /// force is found from the first one on: at each the successor with the lowest order counts. None in facts of older
+    /// versions: they replace whichever comes before them in the order of display.
+    #[n(2)]
+    pub replaces: Option<Order>,
+    /// How many other changes of this account's password its replica knew of. None in facts of older versions.
+    #[n(3)]
+    pub known: Option<u64>,
 }
 
 /// The author's password is the same, and hashed anew: with parameters that have changed since.

@@ -10,6 +10,11 @@ pub const PASSWORD_BYTES: usize = 1024;
 pub const PASSWORD_HASH_BYTES: usize = 512;
 /// The largest fact, in bytes as encoded. The largest are those that name many incarnations.
 pub const FACT_BYTES: usize = 1024 * 1024;
-/// Sessions of one account that are remembered: those with the largest stamps. Logging in more often
-/// than that ends the oldest session.
+/// Good sessions of one account. A login beyond that ends the one that was not used for longest. After a split there may
+/// be so many for each side, until somebody logs in.
 pub const SESSIONS: usize = 64;
+/// Sessions of one account that were not ended, good or not: a login beyond that ends those that open nothing any more,
+/// since they are of an older password.
+pub const SESSIONS_OPEN: usize = 128;
+/// Ended sessions of one account that are remembered: what is said of them later is without effect.
+pub const SESSIONS_ENDED: usize = 64;

@@ -28,10 +28,10 @@ pub struct AccountRecord {
     /// The password that it was created with: of the first of its claims, in the order of display.
     #[n(3)]
     pub first_password: String,
-    /// The newest password after that one.
+    /// The password in force, if it is another one.
     #[n(4)]
     pub password: Option<PasswordRecord>,
-    /// Its sessions, newest first in the order of display: at most [`crate::limits::SESSIONS`].
+    /// Its sessions that were not ended, newest first in the order of display.
     #[n(5)]
     pub sessions: Vec<SessionRecord>,
     /// Deleted: a tombstone, which wins over everything, for ever.
@@ -40,6 +40,12 @@ pub struct AccountRecord {
     /// The same password, hashed anew.
     #[n(7)]
     pub rehash: Option<RehashRecord>,
+    /// All changes of its password, in the order of display, also those that lost against another one.
+    #[n(8)]
+    pub changes: Vec<ChangeRecord>,
+    /// The sessions that were ended last, the last one first: at most [`crate::limits::SESSIONS_ENDED`].
+    #[n(9)]
+    pub ended: Vec<EndedRecord>,
 }
 
 /// A claim of an account on its name.
@@ -59,10 +65,35 @@ pub struct ClaimRecord {
     pub withdrawn: bool,
 }
 
+/// A change of a password: what is needed to find the one in force, whichever others come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct ChangeRecord {
+    /// The order of the fact.
+    #[n(0)]
+    pub order: Order,
+    /// Its key: the same change may have been made at two replicas.
+    #[n(1)]
+    pub key: Key,
+    /// The order of the fact that set the password that it replaces, if it says so.
+    #[n(2)]
+    pub replaces: Option<Order>,
+}
+
+/// A session that was ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct EndedRecord {
+    /// The order of the fact that ended it; of several, the largest.
+    #[n(0)]
+    pub order: Order,
+    /// The hash of its token.
+    #[n(1)]
+    pub token: TokenHash,
+}
+
 /// A password that took the place of the first one.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct PasswordRecord {
-    /// Of several, the one with the largest order counts.
+    /// The order of the fact that set it.
     #[n(0)]
     pub order: Order,
     /// The key of the fact that set it: a retry of the same change is known by it.
@@ -77,6 +108,9 @@ pub struct PasswordRecord {
     /// Where the fact was written.
     #[n(4)]
     pub position: Position,
+    /// How many other changes were known where it was made, if it says so.
+    #[n(5)]
+    pub known: Option<u64>,
 }
 
 /// A password hashed anew.
@@ -105,12 +139,12 @@ pub struct SessionRecord {
     /// Which password opened it.
     #[n(2)]
     pub password: Option<Order>,
-    /// It was ended by a logout.
-    #[n(3)]
-    pub ended: bool,
     /// When it was last used, as far as is known: milliseconds since 1970.
     #[n(4)]
     pub last_used_ms: Option<u64>,
+    /// The largest order of the facts that say that it was opened or used.
+    #[n(5)]
+    pub used: Order,
 }
 
 /// What a fact changes in the views.

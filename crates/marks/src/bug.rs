@@ -139,6 +139,12 @@ bugs! {
     ForgetsTombstone,
     /// A message that comes after its receiver's deletion is missing in the history.
     DropsBesideDeletion,
+    /// Of several passwords the one with the largest order is in force, whatever it replaces.
+    LatestPassword,
+    /// Sessions that were opened with another password stay good.
+    LosersStayIn,
+    /// A login too many ends the session that was not used for longest, also where somebody uses it.
+    EndsConnected,
     /// Of two hashes of one password the one that came last counts.
     LatestHash,
     /// Sessions are ended by a clock that nobody compared.

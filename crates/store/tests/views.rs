@@ -8,7 +8,9 @@ use common::{ALICE, BOB, CAROL, Draft, Feed, account, at, data, fill, key, messa
 use lastword_facts::Fact;
 use lastword_facts::ids::{AccountId, Incarnation, Key, LogIndex, Order, Stamp};
 use lastword_facts::token::TokenHash;
-use lastword_facts::views::{Applied, Change, Found, MessageRecord, Query, RehashRecord, SessionRecord, Snapshot};
+use lastword_facts::views::{
+    Applied, Change, ChangeRecord, EndedRecord, Found, MessageRecord, Query, RehashRecord, SessionRecord, Snapshot,
+};
 use lastword_store::{Log, StoreError, Views};
 
 fn keys(messages: &[MessageRecord]) -> Vec<Key> {
@@ -461,7 +463,9 @@ fn a_snapshot_is_what_was_applied() {
     let mut alice = account(ALICE, false);
     let order = Order { stamp: Stamp(3), incarnation: Incarnation(1) };
     let token = TokenHash([7; 32]);
-    alice.sessions.push(SessionRecord { order, token, password: None, ended: false, last_used_ms: Some(1) });
+    alice.sessions.push(SessionRecord { order, token, password: None, last_used_ms: Some(1), used: order });
+    alice.ended.push(EndedRecord { order, token });
+    alice.changes.push(ChangeRecord { order, key: key(1, 1), replaces: Some(order) });
     alice.rehash = Some(RehashRecord { of: order, order, hash: "$argon2id$anew".into() });
     feed.apply(at(1, 1), 7, Change::Account(alice.clone()));
     feed.apply(at(2, 1), 90, Change::Account(account(BOB, false)));

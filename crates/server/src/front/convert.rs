@@ -264,10 +264,11 @@ fn done(answer: io::Answer, shape: Shape, wire: &Wire) -> Done {
             name,
             token: token.map(|token| token.reveal()),
             pending,
-            notice: notice.map(|io::Notice::Renamed { from, to }| {
-                format!(
+            notice: notice.map(|notice| match notice {
+                io::Notice::Renamed { from, to } => format!(
                     "While the servers could not reach each other, somebody else took the name {from}; you are called {to} now, and {from} with your password still opens your account."
-                )
+                ),
+                io::Notice::PasswordChangedTwice => "Your password was changed in two places at the same time, and only the earlier change counts. If you did not make both changes, somebody else knows your old password. Change your password once more to be sure; this message then goes away.".to_owned(),
             }),
         }),
         io::Answer::Stored(copies) => Done::Stored(answer::Stored { stored: copies.stored, of: copies.of }),

@@ -152,6 +152,8 @@ pub fn account(id: AccountId, deleted: bool) -> Box<AccountRecord> {
         sessions: Vec::new(),
         deleted,
         rehash: None,
+        changes: Vec::new(),
+        ended: Vec::new(),
     })
 }
 

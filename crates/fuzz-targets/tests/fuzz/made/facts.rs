@@ -57,7 +57,10 @@ fn body(chance: &mut Chance, n: usize, last: &[u64; 3]) -> Body {
             Body::Session(Session { token, password, at_ms })
         }
         10 => Body::Logout(Logout { token }),
-        11 => Body::Password(Password { password: hash, keep: chance.once_in(2).then_some(token) }),
+        11 => {
+            let (keep, known) = (chance.once_in(2).then_some(token), chance.once_in(2).then(|| chance.odd()));
+            Body::Password(Password { password: hash, keep, replaces: chance.once_in(2).then_some(order), known })
+        }
         14 => Body::Rehash(Rehash { password: hash, of: order }),
         15 => Body::Used(Used { token, at_ms: chance.odd() }),
         12 if chance.once_in(3) => Body::Delete,
