@@ -14,7 +14,7 @@ pub enum Error {
     /// No replica answered in time, so it is not known whether it was done. (A command with a key can be
     /// given again with the same key: it is then done once at most.)
     #[error(
-        "No replica answered within {} s (tried {tried}): it may or may not have been done.",
+        "No server answered within {} s (tried {tried}). It may or may not have been done.",
         waited.as_secs_f32()
     )]
     NoAnswer {
@@ -24,7 +24,7 @@ pub enum Error {
         tried: String,
     },
     /// No replica could be reached in time. The command was sent to none: it was not done.
-    #[error("No replica could be reached within {} s (tried {tried}): it was not done.", waited.as_secs_f32())]
+    #[error("No server could be reached within {} s (tried {tried}). It was not done.", waited.as_secs_f32())]
     NoReplica {
         /// How long the command waited.
         waited: Duration,
@@ -32,7 +32,7 @@ pub enum Error {
         tried: String,
     },
     /// Too many commands wait for an answer: it was not done. Wait for some answers first.
-    #[error("{limit} commands wait for an answer already: it was not done; wait for some answers first.")]
+    #[error("{limit} commands are waiting for an answer already. This one was not sent; wait for some answers first.")]
     TooMany {
         /// How many may wait.
         limit: usize,

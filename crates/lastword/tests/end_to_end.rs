@@ -367,7 +367,7 @@ async fn control_characters_reach_no_terminal() {
     let (shown, _) = group.chat(&[0], "login bob secret\nhistory eve\n");
     let all = [pending.join("\n"), shown.join("\n")];
     for said in &all {
-        assert!(said.contains("red \\u{1b}[31m bell \\u{7} back \\u{8}\\u{d}\\u{9b}2J turned \\u{202e}txt"), "{said}");
+        assert!(said.contains("red \\u{1b}[31m bell \\u{7} back \\u{8}\\r\\u{9b}2J turned \\u{202e}txt"), "{said}");
         assert!(!said.contains(|c: char| c.is_control() && c != '\n' || c == '\u{202e}'), "{said:?}");
     }
     assert_eq!(all[1].matches("[31m").count(), 2, "as an event and in the history: {}", all[1]);

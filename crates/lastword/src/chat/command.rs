@@ -1,20 +1,22 @@
 //! What a line says.
 
+use super::quoting;
+
 /// What is shown by `help`, one a line.
 pub(super) const HELP: [&str; 13] = [
-    "create NAME [PASSWORD]   make an account, and log in to it",
-    "login NAME [PASSWORD]    log in; what waits for you is shown",
-    "logout                   log out, everywhere",
-    "delete                   delete your account, and what was not delivered from and to it",
+    "create NAME [PASSWORD]   create an account and log in to it",
+    "login NAME [PASSWORD]    log in, and show the messages that wait for you",
+    "logout                   end this session",
+    "delete                   delete your account, with its undelivered messages",
     "password [OLD NEW]       change your password",
-    "status                   who you are, and how the replicas are",
-    "list [REGEX]             the names that match, or all",
-    "send NAME TEXT           send a message",
-    "list_pending             what you sent and was not delivered yet",
-    "history NAME [N]         the last N messages (20) between you and NAME",
-    "help                     this list",
-    "quit                     end; so do Ctrl-D and the end of the input",
-    "Messages to you are shown as they come, as NAME: TEXT.",
+    "status                   show who you are and how the replicas are",
+    "list [REGEX]             list the names that match (all without REGEX)",
+    "send NAME TEXT           send a message; TEXT is sent exactly as typed",
+    "list_pending             list your messages that are not delivered yet",
+    "history NAME [N]         show the last N messages (20) with NAME",
+    "help                     show this list",
+    "quit                     leave (or Ctrl-D)",
+    "A PASSWORD with spaces is quoted: \"my password\" or 'my password'. Messages to you appear as NAME: TEXT.",
 ];
 
 /// The commands' names.
@@ -36,7 +38,7 @@ pub(super) const NAMES: [&str; 12] = [
 /// How many messages `history` shows if no number is given.
 const HISTORY: u32 = 20;
 
-/// What a line says.
+/// What a line asks for.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(super) enum Command {
@@ -52,6 +54,26 @@ pub(super) enum Command {
     History { with: String, count: u32 },
     Help,
     Quit,
+}
+
+impl Command {
+    /// What a user calls it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "create",
+            Self::Login { .. } => "login",
+            Self::Logout => "logout",
+            Self::Delete => "delete",
+            Self::Password(_) => "password",
+            Self::Status => "status",
+            Self::List { .. } => "list",
+            Self::Send { .. } => "send",
+            Self::ListPending => "list_pending",
+            Self::History { .. } => "history",
+            Self::Help => "help",
+            Self::Quit => "quit",
+        }
+    }
 }
 
 /// A new password for an old one.
@@ -82,7 +104,7 @@ pub(super) fn parse(line: &str) -> Result<Option<Command>, String> {
     let (name, rest) = word(line);
     let nothing_more = |command: Command| match rest.trim() {
         "" => Ok(Some(command)),
-        more => Err(format!("`{name}` takes nothing more: what is `{more}`?")),
+        more => Err(format!("`{name}` takes no arguments, but got `{more}`. `help` shows all commands.")),
     };
     match name {
         "" => Ok(None),
@@ -102,46 +124,52 @@ pub(super) fn parse(line: &str) -> Result<Option<Command>, String> {
     }
 }
 
-/// `NAME [PASSWORD]`: the password is all the rest of the line, so that it can have blanks inside.
+/// `NAME [PASSWORD]`: a password that is not quoted is all the rest of the line, so that it can have spaces inside.
 fn with_password(
     command: &str,
     rest: &str,
     make: fn(String, Option<String>) -> Command,
 ) -> Result<Option<Command>, String> {
-    let (name, password) = word(rest);
-    if name.is_empty() {
+    let Some((name, rest, _)) = quoting::word(rest)? else {
         return Err(format!("`{command}` needs a name: {command} NAME [PASSWORD]"));
-    }
-    let password = Some(password.trim()).filter(|password| !password.is_empty());
-    Ok(Some(make(name.into(), password.map(Into::into))))
+    };
+    let password = match quoting::word(rest)? {
+        None => None,
+        Some((_, _, false)) => Some(rest.trim().to_owned()),
+        Some((password, more, true)) if more.trim().is_empty() => Some(password),
+        Some(_) => return Err(format!("There is something after the quoted password: {command} NAME [PASSWORD]")),
+    };
+    Ok(Some(make(name, password)))
 }
 
 fn change(rest: &str) -> Result<Option<Command>, String> {
-    let words: Vec<&str> = rest.split_whitespace().collect();
-    match words[..] {
-        [] => Ok(Some(Command::Password(None))),
-        [old, new] => Ok(Some(Command::Password(Some(Change { old: old.into(), new: new.into() })))),
-        _ => Err("`password` needs the old one and the new one: password [OLD NEW]".into()),
+    let mut words = quoting::words(rest)?.into_iter();
+    match (words.next(), words.next(), words.next()) {
+        (None, ..) => Ok(Some(Command::Password(None))),
+        (Some(old), Some(new), None) => Ok(Some(Command::Password(Some(Change { old, new })))),
+        _ => Err("`password` needs the old password and the new one, quoted if they have spaces: \
+                  password [OLD NEW]"
+            .into()),
     }
 }
 
 fn send(rest: &str) -> Result<Option<Command>, String> {
-    let (to, text) = word(rest);
-    if to.is_empty() || text.trim().is_empty() {
-        return Err("`send` needs a name and a text: send NAME TEXT".into());
+    // The text begins right after the one blank behind the name, and is sent as it is.
+    match quoting::word(rest)? {
+        Some((to, text, _)) if !text.trim().is_empty() => Ok(Some(Command::Send { to, text: text.to_owned() })),
+        _ => Err("`send` needs a name and a text: send NAME TEXT".into()),
     }
-    Ok(Some(Command::Send { to: to.into(), text: text.into() }))
 }
 
 fn history(rest: &str) -> Result<Option<Command>, String> {
-    const FORM: &str = "`history` needs a name, and takes a number from 1: history NAME [N]";
-    let words: Vec<&str> = rest.split_whitespace().collect();
-    let (with, count) = match words[..] {
+    const FORM: &str = "`history` needs a name, and takes a number of messages from 1: history NAME [N]";
+    let words = quoting::words(rest)?;
+    let (with, count) = match &words[..] {
         [with] => (with, HISTORY),
         [with, count] => (with, count.parse().ok().filter(|count| *count > 0).ok_or(FORM)?),
         _ => return Err(FORM.into()),
     };
-    Ok(Some(Command::History { with: with.into(), count }))
+    Ok(Some(Command::History { with: with.clone(), count }))
 }
 
 fn unknown_command(unknown: &str) -> String {
@@ -150,7 +178,7 @@ fn unknown_command(unknown: &str) -> String {
         Some((distance, name)) if distance <= 2 && distance < name.len().min(unknown.len()) => {
             format!("There is no command `{unknown}`: did you mean `{name}`?")
         }
-        _ => format!("There is no command `{unknown}`: `help` shows all there are."),
+        _ => format!("There is no command `{unknown}`: `help` shows all commands."),
     }
 }
 
@@ -209,7 +237,22 @@ mod tests {
     #[test]
     fn the_text_of_a_message_is_the_rest_of_the_line_as_it_is() {
         assert_eq!(read("send bob  two  blanks "), Command::Send { to: "bob".into(), text: " two  blanks ".into() });
+        assert_eq!(
+            read("send bob it's \"raw\n").clone(),
+            Command::Send { to: "bob".into(), text: "it's \"raw".into() }
+        );
         assert_eq!(read("send bob \"quoted\"\n"), Command::Send { to: "bob".into(), text: "\"quoted\"".into() });
+    }
+
+    #[test]
+    fn passwords_may_be_quoted() {
+        let login = |password: &str| Command::Login { name: "ann".into(), password: Some(password.into()) };
+        assert_eq!(read("login ann \" outer blanks \""), login(" outer blanks "));
+        assert_eq!(read("login 'ann' '\"'"), login("\""));
+        assert_eq!(read("login ann say \"hi\""), login("say \"hi\""), "a quote inside is one of its characters");
+        let change = |old: &str, new: &str| Command::Password(Some(Change { old: old.into(), new: new.into() }));
+        assert_eq!(read("password 'an old one' \"a \\\"new\\\" \\\\ one\""), change("an old one", "a \"new\" \\ one"));
+        assert_eq!(read("create 'a b' pw"), Command::Create { name: "a b".into(), password: Some("pw".into()) });
     }
 
     #[test]
@@ -222,13 +265,16 @@ mod tests {
             ("history", "history NAME [N]"),
             ("history bob x", "history NAME [N]"),
             ("history bob 0", "history NAME [N]"),
-            ("logout now", "what is `now`"),
+            ("logout now", "got `now`"),
             ("password one", "password [OLD NEW]"),
+            ("password one two three", "quoted if they have spaces"),
+            ("login ann 'open", "not closed"),
+            ("login ann 'a' b", "after the quoted password"),
             ("sned bob hi", "did you mean `send`?"),
             ("Login ann", "did you mean `login`?"),
             ("list_pnding", "did you mean `list_pending`?"),
             ("hello everybody", "did you mean `help`?"),
-            ("thanks everybody", "`help` shows all"),
+            ("thanks everybody", "`help` shows all commands"),
             ("x", "`help` shows all"),
         ] {
             let wrong = parse(line).unwrap_err();

@@ -1,17 +1,24 @@
 //! `lastword chat`: the line client.
 //!
 //! * `addresses`: which replicas.
-//! * `command`: what a line says; `wording`: what is said back; `escape`: what must not reach a terminal.
-//! * `conversation`: carries commands out through the client library, and says what happens.
-//! * `pipe` and `terminal`: where lines come from; `output`: where they go.
+//! * `command`: what a line asks for; `quoting`: its words.
+//! * `conversation`: the user's state; `answering`: carries commands out through the client library.
+//! * `said`: one thing that is shown: in `wording` for a person, in `json` for a program.
+//! * `pipe` and `terminal`: where lines come from; `output`: where they go; `escape`: what must not get there.
+//! * `signals`: an end from outside is an orderly one, too.
 
 pub(crate) mod addresses;
+mod answering;
 mod command;
 mod conversation;
 mod escape;
+mod json;
 mod names;
 mod output;
 mod pipe;
+mod quoting;
+mod said;
+mod signals;
 mod terminal;
 mod wording;
 
@@ -24,6 +31,7 @@ use clap::{Args, CommandFactory};
 use lastword_client::{Client, Options};
 
 use crate::tls::TlsArguments;
+use output::Output;
 
 pub(crate) use output::{announce, complain, progress};
 
@@ -31,15 +39,18 @@ pub(crate) use output::{announce, complain, progress};
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// The replicas, in the order of preference: `HOST PORT HOST PORT …` or `HOST:PORT,HOST:PORT,…`.
-    /// Without any: the three that `lastword local` starts.
+    /// Default: the three replicas that `lastword local` starts.
     #[arg(value_name = "HOST PORT")]
     replicas: Vec<String>,
+    /// Print one JSON object a line, for each event and each answer (docs/chat.md). Commands are read as in a pipe.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     tls: TlsArguments,
 }
 
 /// Chats until the end of the input. The exit code says whether every command was carried out (at a
-/// terminal: whether it came to commands at all).
+/// terminal: whether none was left undone at the end).
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let replicas = match addresses::parse(&arguments.replicas) {
         Ok(replicas) => replicas,
@@ -47,10 +58,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let tls = arguments.tls.read()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let at_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let at_terminal = !arguments.json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let output = if arguments.json { Output::Json } else { Output::Pipe };
     let all_done = runtime.block_on(async {
         let (client, events) = Client::connect_tls(replicas, Options::default(), tls)?;
-        if at_terminal { terminal::run(client, events).await } else { pipe::run(client, events).await }
+        if at_terminal { terminal::run(client, events).await } else { pipe::run(client, events, output).await }
     });
     // A thread may still wait for a line that nobody will type.
     runtime.shutdown_timeout(Duration::ZERO);

@@ -2,39 +2,91 @@
 
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "this module is where the program prints")]
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
-use rustyline::ExternalPrinter;
+use rustix::termios::tcgetwinsize;
 
 use super::escape;
+use super::said::Said;
+
+/// How wide a terminal is that does not say.
+const COLUMNS: usize = 80;
+
+/// A terminal that may show a prompt.
+pub(super) trait Screen {
+    /// Shows lines above the prompt, if there is one. Each ends with a line feed.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    fn print(&mut self, lines: String) -> io::Result<()>;
+}
 
 /// Where lines go.
 pub(super) enum Output {
     /// Standard output, each line after `> `, as in the original.
     Pipe,
-    /// Above the prompt.
-    Terminal(Box<dyn ExternalPrinter + Send>),
+    /// Standard output, one JSON object a line.
+    Json,
+    /// A terminal.
+    Terminal(Box<dyn Screen + Send>),
 }
 
 impl Output {
-    /// Shows one thing that happened. What others wrote is made harmless here.
+    /// Shows one thing. What others wrote is made harmless here: nothing that a text holds begins a line.
     ///
     /// # Errors
     /// Nobody reads any more.
-    pub fn say(&mut self, text: &str) -> std::io::Result<()> {
-        let lines = escape::lines(text);
+    pub fn say(&mut self, said: &Said) -> io::Result<()> {
         match self {
             Self::Pipe => {
-                let mut out = std::io::stdout().lock();
-                for line in lines {
-                    writeln!(out, "> {line}")?;
+                let mut out = io::stdout().lock();
+                for line in &said.lines {
+                    writeln!(out, "> {}", escape::one_line(line))?;
                 }
                 out.flush()
             }
-            // Indented, so that a second line can't look like somebody else's first.
-            Self::Terminal(printer) => printer.print(lines.join("\n    ") + "\n").map_err(std::io::Error::other),
+            // JSON has no line breaks inside: they are written as \n.
+            Self::Json => {
+                let mut out = io::stdout().lock();
+                writeln!(out, "{}", said.json)?;
+                out.flush()
+            }
+            Self::Terminal(screen) => {
+                let shown = said.lines.iter().map(|line| escape::for_terminal(line, columns()) + "\n");
+                match shown.collect::<String>() {
+                    nothing if nothing.is_empty() => Ok(()),
+                    lines => screen.print(lines),
+                }
+            }
         }
     }
+
+    /// Whether a person reads it.
+    pub fn is_terminal(&self) -> bool {
+        matches!(self, Self::Terminal(_))
+    }
+}
+
+/// How wide the terminal is now.
+fn columns() -> usize {
+    let size = tcgetwinsize(io::stdout()).map_or(0, |size| size.ws_col.into());
+    if size == 0 { COLUMNS } else { size }
+}
+
+/// A terminal without a prompt.
+pub(super) struct Bare;
+
+impl Screen for Bare {
+    fn print(&mut self, lines: String) -> io::Result<()> {
+        write_out(&lines)
+    }
+}
+
+/// Writes to standard output as it is.
+pub(super) fn write_out(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 /// Says on standard output what a command has done.
@@ -49,5 +101,7 @@ pub(crate) fn progress(text: &str) {
 
 /// Says on standard error why the program ends. A server may have said some of it.
 pub(crate) fn complain(error: &anyhow::Error) {
-    eprintln!("lastword: {}", escape::lines(&format!("{error:#}")).join("\n"));
+    let lines = format!("lastword: {error:#}");
+    let lines: Vec<String> = lines.split('\n').map(escape::one_line).collect();
+    eprintln!("{}", lines.join("\n"));
 }

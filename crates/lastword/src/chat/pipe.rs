@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use lastword_client::{Client, Events};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep_until, timeout};
 
 use super::command::{self, Command};
-use super::conversation::{Conversation, OnItsWay};
+use super::conversation::{Conversation, UnderWay};
 use super::names::Names;
 use super::output::Output;
-use super::wording::{self, Asked};
+use super::said::Said;
+use super::signals::Signals;
 
 /// How many messages may be on their way.
 const ON_THEIR_WAY: usize = 256;
@@ -23,18 +24,32 @@ const ON_THEIR_WAY: usize = 256;
 const AWAITED: Duration = Duration::from_millis(500);
 /// How long at the end what has arrived is still shown.
 const LAST_WORDS: Duration = Duration::from_millis(100);
-/// How long at the end a replica may take to take note of what was shown.
-const CONFIRM: Duration = Duration::from_secs(1);
+/// After how long without any replica a command is said to wait.
+const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Runs until the end of the input. Says whether every command was carried out.
-pub(super) async fn run(client: Client, events: Events) -> anyhow::Result<bool> {
+/// What comes from the reader: lines of the input.
+type Lines = mpsc::Receiver<io::Result<Vec<u8>>>;
+
+/// Runs until the end of the input, or a signal. Says whether every command was carried out.
+pub(super) async fn run(client: Client, events: Events, output: Output) -> anyhow::Result<bool> {
+    let mut signals = Signals::listen()?;
     let mut pipe = Pipe {
-        conversation: Conversation::new(client, events, Output::Pipe, Names::default()),
-        on_their_way: VecDeque::new(),
+        conversation: Conversation::new(client, events, output, Names::default()),
+        under_way: VecDeque::new(),
+        line: 0,
         all_done: true,
     };
-    match pipe.run(lines()).await {
-        Ok(()) => Ok(pipe.all_done),
+    let ended = tokio::select! {
+        biased;
+        ended = pipe.run(lines()) => ended,
+        () = signals.told_to_end() => Ok(()),
+    };
+    let left: Vec<UnderWay> = pipe.under_way.drain(..).collect();
+    let well = ended.is_ok() && pipe.all_done && left.is_empty() && !signals.came();
+    let ended = ended.and_then(|()| pipe.conversation.say_left(&left));
+    pipe.conversation.leave(&left).await;
+    match ended {
+        Ok(()) => Ok(well),
         // Whoever read this wants no more.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(error.into()),
@@ -43,48 +58,67 @@ pub(super) async fn run(client: Client, events: Events) -> anyhow::Result<bool> 
 
 struct Pipe {
     conversation: Conversation,
-    on_their_way: VecDeque<OnItsWay>,
+    under_way: VecDeque<UnderWay>,
+    /// How many lines were read.
+    line: u64,
     all_done: bool,
 }
 
 impl Pipe {
-    async fn run(&mut self, mut lines: mpsc::Receiver<io::Result<Vec<u8>>>) -> io::Result<()> {
+    async fn run(&mut self, mut lines: Lines) -> io::Result<()> {
         while let Some(line) = self.next_line(&mut lines).await? {
+            self.line += 1;
             if !self.on_line(&line?).await? {
                 break;
             }
         }
         self.answer_all().await?;
         let _ = timeout(LAST_WORDS, self.show_events()).await;
-        let _ = timeout(CONFIRM, self.conversation.confirm()).await;
         Ok(())
     }
 
     /// Waits for a line, and shows what comes meanwhile.
-    async fn next_line(
-        &mut self,
-        lines: &mut mpsc::Receiver<io::Result<Vec<u8>>>,
-    ) -> io::Result<Option<io::Result<Vec<u8>>>> {
+    async fn next_line(&mut self, lines: &mut Lines) -> io::Result<Option<io::Result<Vec<u8>>>> {
         loop {
-            if self.on_their_way.len() >= ON_THEIR_WAY {
+            if self.under_way.len() >= ON_THEIR_WAY {
                 self.answer_first().await?;
-            }
-            match self.on_their_way.front_mut() {
-                Some(first) => tokio::select! {
-                    biased;
-                    done = self.conversation.answered(first) => {
-                        self.all_done &= done?;
-                        self.on_their_way.pop_front();
-                    }
-                    line = lines.recv() => return Ok(line),
-                },
-                None => tokio::select! {
+            } else if self.under_way.is_empty() {
+                tokio::select! {
                     biased;
                     line = lines.recv() => return Ok(line),
                     shown = self.conversation.show_next_event() => shown?,
-                },
+                }
+            } else {
+                tokio::select! {
+                    biased;
+                    step = self.step() => step?,
+                    line = lines.recv() => return Ok(line),
+                }
             }
         }
+    }
+
+    /// Takes what comes next while commands are under way: the first one's answer, an event, or the moment to say that
+    /// they wait. May be dropped without loss.
+    async fn step(&mut self) -> io::Result<()> {
+        let Some(first) = self.under_way.front_mut() else { return Ok(()) };
+        let (patience, told) = (first.began + PATIENCE, first.told);
+        tokio::select! {
+            biased;
+            said = first.answer() => {
+                if let Some(first) = self.under_way.pop_front() {
+                    self.all_done &= self.conversation.ended(&first, said)?;
+                }
+            }
+            shown = self.conversation.show_next_event() => {
+                shown?;
+                self.conversation.tell_waiting(&mut self.under_way, true)?;
+            }
+            () = sleep_until(patience), if !told && !self.conversation.is_connected() => {
+                self.conversation.tell_waiting(&mut self.under_way, false)?;
+            }
+        }
+        Ok(())
     }
 
     /// Carries a line out. `false`: it was the last.
@@ -96,37 +130,39 @@ impl Pipe {
         match command {
             Ok(None) => {}
             Ok(Some(Command::Quit)) => return Ok(false),
-            Ok(Some(Command::Send { to, text })) => match self.conversation.send(to, &text).await? {
-                Ok(sent) => self.on_their_way.push_back(sent),
-                Err(error) => self.fail(&wording::refused(Asked::Send, &error)).await?,
-            },
             Ok(Some(command)) => {
-                self.answer_all().await?;
-                self.all_done &= self.conversation.carry_out(command).await?;
-                let _ = timeout(AWAITED, self.show_awaited()).await;
+                if !matches!(command, Command::Send { .. }) {
+                    self.answer_all().await?;
+                }
+                let mut begun = self.conversation.begin(self.line, command).await?;
+                self.conversation.tell_waiting([&mut begun], true)?;
+                let is_message = begun.is_message();
+                self.under_way.push_back(begun);
+                if !is_message {
+                    self.answer_all().await?;
+                    let _ = timeout(AWAITED, self.show_awaited()).await;
+                }
             }
-            Err(wrong) => self.fail(&wrong).await?,
+            Err(wrong) => {
+                self.answer_all().await?;
+                self.all_done = false;
+                self.conversation.say(&Said::refused(wrong, "bad_command").answering(self.line, None))?;
+            }
         }
         Ok(true)
     }
 
-    async fn fail(&mut self, why: &str) -> io::Result<()> {
-        self.answer_all().await?;
-        self.all_done = false;
-        self.conversation.say(why)
-    }
-
     async fn answer_first(&mut self) -> io::Result<()> {
-        if let Some(first) = self.on_their_way.front_mut() {
-            self.all_done &= self.conversation.answered(first).await?;
-            self.on_their_way.pop_front();
+        let before = self.under_way.len();
+        while before > 0 && self.under_way.len() == before {
+            self.step().await?;
         }
         Ok(())
     }
 
     async fn answer_all(&mut self) -> io::Result<()> {
-        while !self.on_their_way.is_empty() {
-            self.answer_first().await?;
+        while !self.under_way.is_empty() {
+            self.step().await?;
         }
         Ok(())
     }
@@ -146,7 +182,7 @@ impl Pipe {
 }
 
 /// Reads standard input in a thread of its own, which may never end.
-fn lines() -> mpsc::Receiver<io::Result<Vec<u8>>> {
+fn lines() -> Lines {
     let (sender, lines) = mpsc::channel(64);
     std::thread::spawn(move || {
         let mut input = io::stdin().lock();

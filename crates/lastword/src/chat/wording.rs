@@ -3,6 +3,10 @@
 use lastword_client::protocol::Code;
 use lastword_client::protocol::answer::{Message, PendingMessage, Replica, ReplicaState, Sent, Status};
 use lastword_client::{Error, LogoutReason};
+use serde_json::json;
+
+use super::command::Command;
+use super::said::Said;
 
 pub(super) const CREATED: &str = "Created new account successfully!";
 pub(super) const LOGGED_IN: &str = "Successfully logged in!";
@@ -14,10 +18,10 @@ pub(super) const NO_PENDING: &str = "No pending messages";
 
 /// Which command an error belongs to, where that makes a difference.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum Asked<'a> {
     Create,
     Login,
-    Send,
+    Send { to: &'a str, text: &'a str },
     Other,
 }
 
@@ -29,19 +33,52 @@ pub(super) fn refused(asked: Asked, error: &Error) -> String {
             "Failed to login, please check username and/or password and try again.".into()
         }
         (_, Some(Code::NotLoggedIn)) => NOT_LOGGED_IN.into(),
-        (Asked::Send, Some(Code::NoSuchUser)) => "The recipient user does not exist.".into(),
+        (Asked::Send { .. }, Some(Code::NoSuchUser)) => "The recipient user does not exist.".into(),
+        (Asked::Send { to, text }, _) => match error {
+            Error::NoReplica { .. } | Error::TooMany { .. } => format!("Not sent to {to}: {text} ({error})"),
+            Error::NoAnswer { .. } => format!("Possibly not sent to {to}: {text} ({error})"),
+            _ => error.to_string(),
+        },
         _ => error.to_string(),
     }
 }
 
 /// What was tried tells why, where that is known.
 pub(super) fn no_replica(tried: &str) -> String {
-    format!("No replica answers (tried {tried}); trying on.")
+    format!("No server answers (tried {tried}). Still trying.")
 }
 
-/// How many messages wait; nothing if there are none.
-pub(super) fn recent(count: u64) -> Option<String> {
-    (count > 0).then(|| format!("You have {count} recent messages."))
+/// A command waits until a replica can be reached.
+pub(super) fn waits(line: u64, command: &Command) -> Said {
+    let text = match command {
+        Command::Send { to, .. } => {
+            format!("No server answers yet; the message to {to} waits and will be sent if one answers within 30 s.")
+        }
+        other => format!("No server answers yet; `{}` waits for one for up to 30 s.", other.name()),
+    };
+    Said::event(text, "waiting", json!({ "line": line, "command": command.name() }))
+}
+
+/// A command was not answered before the end. `reached`: a replica may have got it.
+pub(super) fn left_undone(line: u64, command: &Command, reached: bool) -> Said {
+    let json = json!({ "line": line, "command": command.name(), "may_be_done": reached });
+    let text = match (command, reached) {
+        (Command::Send { to, text }, false) => format!("Not sent to {to}: {text}"),
+        (Command::Send { to, text }, true) => format!("Possibly not sent to {to} (no server has confirmed it): {text}"),
+        (other, false) => format!("Not done: {}", other.name()),
+        (other, true) => format!("Possibly not done (no server has confirmed it): {}", other.name()),
+    };
+    Said::event(text, "not_done", json)
+}
+
+/// How many messages wait; nothing if there are none. In a pipe as the original says it.
+pub(super) fn recent(count: u64, at_terminal: bool) -> Option<String> {
+    match count {
+        0 => None,
+        1 if at_terminal => Some("You have 1 new message.".into()),
+        _ if at_terminal => Some(format!("You have {count} new messages.")),
+        _ => Some(format!("You have {count} recent messages.")),
+    }
 }
 
 pub(super) fn message(message: &Message) -> String {
@@ -57,11 +94,18 @@ pub(super) fn sent(to: &str, sent: &Sent) -> String {
     }
 }
 
-/// As Python prints a list of strings.
-pub(super) fn matches(names: &[String], more: bool) -> String {
-    let list = names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
-    let more = if more { " and more" } else { "" };
-    format!("{} matches: [{list}]{more}", names.len())
+/// The names that match. In a pipe as the original says it: as Python prints a list of strings.
+pub(super) fn matches(names: &[String], more: bool, at_terminal: bool) -> String {
+    let (count, more) = (names.len(), if more { " and more" } else { "" });
+    if !at_terminal {
+        let list = names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
+        return format!("{count} matches: [{list}]{more}");
+    }
+    match names {
+        [] => "No matches".into(),
+        [one] => format!("1 match: {one}{more}"),
+        all => format!("{count} matches: {}{more}", all.join(", ")),
+    }
 }
 
 pub(super) fn pending(messages: &[PendingMessage], more: bool) -> Vec<String> {
@@ -71,7 +115,7 @@ pub(super) fn pending(messages: &[PendingMessage], more: bool) -> Vec<String> {
     let head = match (messages.len(), more) {
         (1, false) => "1 pending message:".into(),
         (count, false) => format!("{count} pending messages:"),
-        (count, true) => format!("More than {count} pending messages, the first:"),
+        (count, true) => format!("More than {count} pending messages. The first {count}:"),
     };
     let rest = messages.iter().map(|message| format!("To {}: {}", message.to, message.text));
     std::iter::once(head).chain(rest).collect()
@@ -96,27 +140,27 @@ pub(super) fn group(replica: &str, replicas: &[Replica], stale: bool) -> String 
         ReplicaState::InSync => "in sync",
         ReplicaState::CatchingUp => "catching up",
         ReplicaState::Down => "down",
-        ReplicaState::Unknown => "in a state that this program does not know",
+        ReplicaState::Unknown => "in an unknown state",
     };
     let list: Vec<String> =
         replicas.iter().map(|replica| format!("{} ({}) {}", replica.name, replica.address, state(replica))).collect();
-    let stale = if stale { "; it may lack what the others have" } else { "" };
-    format!("On {replica}{stale}: {}", list.join(", "))
+    let stale = if stale { ", which may be behind the others" } else { "" };
+    format!("Connected to {replica}{stale}. Servers: {}", list.join(", "))
 }
 
 /// Another replica is spoken to. `alone`: the user was told that none answers.
 pub(super) fn moved(from: Option<&str>, to: &str, alone: bool) -> Option<String> {
     match from {
-        Some(from) if !alone && from != to => Some(format!("{from} is gone; on {to} now")),
-        _ => alone.then(|| format!("On {to} now.")),
+        Some(from) if !alone && from != to => Some(format!("Lost {from}; now using {to}.")),
+        _ => alone.then(|| format!("Now using {to}.")),
     }
 }
 
 pub(super) fn session_over(reason: LogoutReason) -> &'static str {
     match reason {
         LogoutReason::Deleted => "Your account was deleted.",
-        LogoutReason::LoggedOut => "You were logged out from elsewhere.",
-        _ => "No replica knows this login any more: please log in again.",
+        LogoutReason::LoggedOut => "This session was ended from another device. Please log in again.",
+        _ => "The servers do not accept this session any more. Please log in again.",
     }
 }
 
@@ -124,6 +168,8 @@ pub(super) fn session_over(reason: LogoutReason) -> &'static str {
 mod tests {
     use super::*;
     use lastword_client::protocol::Refusal;
+
+    const SEND: Asked<'static> = Asked::Send { to: "bob", text: "hi" };
 
     fn error(code: Code) -> Error {
         Error::Refused(Refusal::new(code, "The server's sentence."))
@@ -134,9 +180,9 @@ mod tests {
         for (asked, code, words) in [
             (Asked::Create, Code::NameTaken, "Username is not unique, please try again."),
             (Asked::Login, Code::WrongLogin, "Failed to login, please check username and/or password and try again."),
-            (Asked::Send, Code::NotLoggedIn, "User not logged in"),
+            (SEND, Code::NotLoggedIn, "User not logged in"),
             (Asked::Other, Code::NotLoggedIn, "User not logged in"),
-            (Asked::Send, Code::NoSuchUser, "The recipient user does not exist."),
+            (SEND, Code::NoSuchUser, "The recipient user does not exist."),
             (Asked::Other, Code::NoSuchUser, "The server's sentence."),
             (Asked::Create, Code::BadName, "The server's sentence."),
         ] {
@@ -164,16 +210,33 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_pythons() {
-        assert_eq!(matches(&["alice".into(), "bob".into()], false), "2 matches: ['alice', 'bob']");
-        assert_eq!(matches(&["alice".into()], true), "1 matches: ['alice'] and more");
-        assert_eq!(matches(&[], false), "0 matches: []");
+    fn a_message_that_was_not_sent_is_named() {
+        let (waited, tried) = (std::time::Duration::from_secs(30), String::from("h:1"));
+        let unsent = refused(SEND, &Error::NoReplica { waited, tried: tried.clone() });
+        assert!(unsent.starts_with("Not sent to bob: hi (No server"), "{unsent}");
+        let perhaps = refused(SEND, &Error::NoAnswer { waited, tried });
+        assert!(perhaps.starts_with("Possibly not sent to bob: hi (No server"), "{perhaps}");
+        let send = Command::Send { to: "bob".into(), text: "hi".into() };
+        assert_eq!(left_undone(1, &send, false).lines, ["Not sent to bob: hi"]);
+        assert!(left_undone(1, &send, true).lines[0].starts_with("Possibly not sent to bob"));
+        assert!(waits(1, &Command::Status).lines[0].contains("`status` waits"));
+    }
+
+    #[test]
+    fn in_a_pipe_lists_are_pythons() {
+        assert_eq!(matches(&["alice".into(), "bob".into()], false, false), "2 matches: ['alice', 'bob']");
+        assert_eq!(matches(&["alice".into()], true, false), "1 matches: ['alice'] and more");
+        assert_eq!(matches(&[], false, false), "0 matches: []");
+        assert_eq!(matches(&["alice".into()], false, true), "1 match: alice");
+        assert_eq!(matches(&["alice".into(), "bob".into()], true, true), "2 matches: alice, bob and more");
+        assert_eq!(matches(&[], false, true), "No matches");
     }
 
     #[test]
     fn recent_messages_are_counted_if_there_are_any() {
-        assert_eq!(recent(0), None);
-        assert_eq!(recent(1).as_deref(), Some("You have 1 recent messages."));
+        assert_eq!(recent(0, false), None);
+        assert_eq!(recent(1, false).as_deref(), Some("You have 1 recent messages."));
+        assert_eq!(recent(1, true).as_deref(), Some("You have 1 new message."));
     }
 
     #[test]
@@ -183,7 +246,7 @@ mod tests {
         assert_eq!(pending(std::slice::from_ref(&waiting), false), ["1 pending message:", "To bob: hi"]);
         let two = [waiting.clone(), waiting];
         assert_eq!(pending(&two, false)[0], "2 pending messages:");
-        assert_eq!(pending(&two, true)[0], "More than 2 pending messages, the first:");
+        assert_eq!(pending(&two, true)[0], "More than 2 pending messages. The first 2:");
         let said = |from: &str, text: &str| Message {
             message: "m".into(),
             from: from.into(),
@@ -203,10 +266,10 @@ mod tests {
     #[test]
     fn a_failover_is_one_short_line() {
         assert_eq!(moved(None, "a", false), None);
-        assert_eq!(moved(Some("a"), "b", false).as_deref(), Some("a is gone; on b now"));
-        assert_eq!(moved(Some("a"), "b", true).as_deref(), Some("On b now."));
-        assert_eq!(moved(Some("a"), "a", true).as_deref(), Some("On a now."));
-        assert_eq!(moved(None, "c", true).as_deref(), Some("On c now."));
+        assert_eq!(moved(Some("a"), "b", false).as_deref(), Some("Lost a; now using b."));
+        assert_eq!(moved(Some("a"), "b", true).as_deref(), Some("Now using b."));
+        assert_eq!(moved(Some("a"), "a", true).as_deref(), Some("Now using a."));
+        assert_eq!(moved(None, "c", true).as_deref(), Some("Now using c."));
     }
 
     #[test]
@@ -218,10 +281,13 @@ mod tests {
             replica("c", ReplicaState::Down),
         ];
         let mut answer = Status { name: None, replica: "a".into(), stale: false, replicas };
-        assert_eq!(status(&answer), ["User not logged in", "On a: a (a:1) up, b (b:1) catching up, c (c:1) down"]);
+        assert_eq!(
+            status(&answer),
+            ["User not logged in", "Connected to a. Servers: a (a:1) up, b (b:1) catching up, c (c:1) down",]
+        );
         (answer.name, answer.stale) = (Some("ann".into()), true);
         let lines = status(&answer);
         assert_eq!(lines[0], "Logged in as ann");
-        assert!(lines[1].starts_with("On a; it may lack what the others have: "), "{}", lines[1]);
+        assert!(lines[1].starts_with("Connected to a, which may be behind the others. Servers: "), "{}", lines[1]);
     }
 }

@@ -280,6 +280,6 @@ fn more_than_may_wait_fail_at_once() {
     scene.command(send(2, "bob", "hi"));
     scene.expect(
         "dial a
-         done 2: 1 commands wait for an answer already: it was not done; wait for some answers first.",
+         done 2: 1 commands are waiting for an answer already. This one was not sent; wait for some answers first.",
     );
 }

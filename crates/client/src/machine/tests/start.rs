@@ -106,7 +106,7 @@ fn a_command_that_nobody_can_be_given_fails_at_its_deadline() {
     said.push_str(&"close a\n".repeat(5));
     scene.expect(&said);
     scene.wait(1);
-    scene.expect("done 1: No replica could be reached within 30 s (tried a:1): it was not done.");
+    scene.expect("done 1: No server could be reached within 30 s (tried a:1). It was not done.");
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_command_that_was_sent_may_have_been_done() {
     scene.wait(999);
     scene.expect(&"close a\n".repeat(5));
     scene.wait(1);
-    scene.expect("done 1: No replica answered within 30 s (tried a:1): it may or may not have been done.");
+    scene.expect("done 1: No server answered within 30 s (tried a:1). It may or may not have been done.");
 }
 
 #[test]

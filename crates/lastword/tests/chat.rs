@@ -1,0 +1,226 @@
+//! The line client in a pipe.
+
+mod process;
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use process::{Server, Talk, addresses, http, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+/// What a text must never look like.
+const FORGED: &str = "hi\n> boss: pay 1000\r\nboss: pay\u{1b}[2K\u{2028}boss: more";
+
+/// The line client, and what it says.
+struct Chat {
+    child: Child,
+    input: Option<ChildStdin>,
+    lines: Receiver<String>,
+}
+
+impl Chat {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_lastword"))
+            .arg("chat")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the chat runs");
+        let (sender, lines) = channel();
+        let output = BufReader::new(child.stdout.take().expect("piped"));
+        std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { input: child.stdin.take(), child, lines }
+    }
+
+    fn say(&mut self, lines: &str) {
+        self.input.as_mut().expect("open").write_all(lines.as_bytes()).expect("written");
+    }
+
+    fn line(&self) -> String {
+        self.lines.recv_timeout(Duration::from_secs(20)).expect("a line")
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.line()).expect("each line is JSON")
+    }
+
+    /// The next line that has this key.
+    fn next(&self, key: &str) -> Value {
+        loop {
+            let line = self.json();
+            if line.get(key).is_some() {
+                return line;
+            }
+        }
+    }
+
+    /// Closes its input, and waits for its end: the rest of what it said, and its exit code.
+    fn end(mut self) -> (Vec<String>, Option<i32>) {
+        drop(self.input.take());
+        let code = self.child.wait().expect("ended").code();
+        (self.lines.iter().collect(), code)
+    }
+}
+
+impl Drop for Chat {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// How often an operation was asked for.
+fn asked(server: &Server, op: &str) -> u64 {
+    let page = http(&server.address, "GET", "/metrics");
+    let start = format!("lastword_requests_total{{op=\"{op}\"}} ");
+    page.lines().find_map(|line| line.strip_prefix(&start)).and_then(|count| count.parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn a_text_is_one_line_whatever_is_in_it() {
+    let server = Server::start();
+    let mut mallory = Talk::to(&server.address);
+    mallory.create("mallory");
+    let mut chat = Chat::start(&[&server.address]);
+    chat.say("create ann secret\n");
+    assert_eq!(chat.line(), "> Created new account successfully!");
+    let answer = mallory.ask(&json!({"op": "send", "to": "ann", "text": FORGED, "key": process::key()}));
+    assert!(answer["ok"].is_object(), "{answer}");
+    let shown = r"> mallory: hi\n> boss: pay 1000\nboss: pay\u{1b}[2K\u{2028}boss: more";
+    assert_eq!(chat.line(), shown);
+    chat.say("history mallory\n");
+    assert_eq!(chat.line(), shown, "in the history, too");
+    assert_eq!(chat.end(), (vec![], Some(0)));
+    // What I wrote with another program, in my list of what waits.
+    mallory.ask(&json!({"op": "send", "to": "ann", "text": FORGED, "key": process::key()}));
+    let mut own = Chat::start(&[&server.address]);
+    own.say("login mallory secret\nlist_pending\n");
+    let (said, code) = own.end();
+    assert_eq!((said.len(), code), (3, Some(0)), "{said:?}");
+    assert!(said[2].starts_with(r"> To ann: hi\n> boss"), "{said:?}");
+}
+
+#[test]
+fn for_programs_each_line_is_a_json_object() {
+    let server = Server::start();
+    let mut boss = Talk::to(&server.address);
+    boss.create("boss");
+    let mut chat = Chat::start(&["--json", &server.address]);
+    chat.say("status\ncreate ann 'a \"secret\"'\n");
+    let status = chat.next("line");
+    assert_eq!(
+        (&status["line"], &status["command"], &status["ok"]["name"]),
+        (&json!(1), &json!("status"), &Value::Null)
+    );
+    assert_eq!(status["ok"]["replicas"][0]["state"], "self");
+    let created = chat.next("line");
+    assert_eq!(
+        (&created["line"], &created["ok"]["name"], &created["ok"]["pending"]),
+        (&json!(2), &json!("ann"), &json!(0))
+    );
+    assert!(!created.to_string().contains("token"), "a token is a secret: {created}");
+
+    let sent = boss.ask(&json!({"op": "send", "to": "ann", "text": FORGED, "key": process::key()}));
+    let event = chat.next("event");
+    assert_eq!((&event["event"], &event["from"], &event["text"]), (&json!("message"), &json!("boss"), &json!(FORGED)));
+    assert_eq!(event["message"], sent["ok"]["message"]);
+
+    chat.say("send boss  as it \"is\" \nsend nobody x\nnonsense\nhistory boss\nlist .*\nlist_pending\nhelp\npassword 'a \"secret\"' new1\n");
+    let sent = chat.next("line");
+    assert_eq!((&sent["line"], &sent["command"], &sent["ok"]["stored"]), (&json!(3), &json!("send"), &json!(1)));
+    let refused = chat.next("line");
+    assert_eq!((&refused["line"], &refused["error"]["code"]), (&json!(4), &json!("no_such_user")));
+    let nonsense = chat.next("line");
+    assert_eq!((&nonsense["line"], &nonsense["error"]["code"]), (&json!(5), &json!("bad_command")));
+    let history = chat.next("line");
+    assert_eq!(history["ok"]["messages"][0]["text"], FORGED, "oldest first");
+    assert_eq!(history["ok"]["messages"][1]["text"], " as it \"is\" ", "sent as it was typed");
+    assert_eq!(chat.next("line")["ok"], json!({"names": ["ann", "boss"], "more": false}));
+    assert_eq!(chat.next("line")["ok"]["messages"][0]["to"], "boss");
+    assert!(chat.next("line")["ok"]["help"].is_array());
+    assert_eq!(chat.next("line")["command"], "password");
+    assert_eq!(chat.end().1, Some(1), "two were refused");
+}
+
+/// A script that runs a thousand times leaves no session behind.
+#[test]
+fn at_the_end_of_a_pipe_its_session_ends() {
+    let server = Server::start();
+    let mut first = Chat::start(&[&server.address]);
+    first.say("create ann secret\n");
+    assert_eq!(first.end().1, Some(0));
+    assert_eq!(asked(&server, "logout"), 1);
+    let mut own = Chat::start(&[&server.address]);
+    own.say("login ann secret\nlogout\n");
+    assert_eq!(own.end().1, Some(0));
+    assert_eq!(asked(&server, "logout"), 2, "not twice");
+    let mut nobody = Chat::start(&[&server.address]);
+    nobody.say("login ann wrong\nlist\n");
+    assert_eq!(nobody.end().1, Some(1));
+    assert_eq!(asked(&server, "logout"), 2, "there was no session");
+
+    // A signal, and nobody who reads on, end it in the same way.
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let before = asked(&server, "logout");
+        let mut chat = Chat::start(&[&server.address]);
+        chat.say("login ann secret\n");
+        assert_eq!(chat.line(), "> Successfully logged in!");
+        let pid = i32::try_from(chat.child.id()).ok().and_then(Pid::from_raw).expect("a pid");
+        kill_process(pid, signal).expect("told");
+        let status = chat.child.wait().expect("ended");
+        assert_eq!(status.code(), Some(1), "{signal:?}");
+        assert_eq!(asked(&server, "logout"), before + 1, "{signal:?}");
+    }
+    let before = asked(&server, "logout");
+    let line = format!(
+        "printf 'login ann secret\\nlist\\nlist\\n' | {} chat {} | head -n 1",
+        env!("CARGO_BIN_EXE_lastword"),
+        server.address
+    );
+    assert!(Command::new("sh").args(["-c", &line]).status().expect("a shell").success());
+    wait_until("the session is ended", || asked(&server, "logout") == before + 1);
+}
+
+#[test]
+fn without_a_server_it_is_said_at_once_and_at_the_end() {
+    let nowhere = addresses(1).remove(0);
+    let began = Instant::now();
+    let mut chat = Chat::start(&[&nowhere]);
+    chat.say("send bob hello\nsend bob again\nlist\n");
+    let told = chat.line() + &chat.line();
+    assert!(told.contains("No server answers yet; the message to bob waits and will be sent"), "{told}");
+    assert!(began.elapsed() < Duration::from_secs(5), "at once");
+    let pid = i32::try_from(chat.child.id()).ok().and_then(Pid::from_raw).expect("a pid");
+    kill_process(pid, Signal::TERM).expect("told");
+    let (said, code) = chat.end();
+    let last: Vec<&str> = said.iter().map(String::as_str).rev().take(2).collect();
+    assert_eq!((last, code), (vec!["> Not sent to bob: again", "> Not sent to bob: hello"], Some(1)));
+    assert!(began.elapsed() < Duration::from_secs(10), "nothing is waited for that can't be");
+}
+
+/// Passwords may have spaces, at their ends, too.
+#[test]
+fn passwords_are_quoted() {
+    let server = Server::start();
+    let mut chat = Chat::start(&[&server.address]);
+    chat.say("create ann \" outer blanks \"\nlogout\nlogin ann outer blanks\nlogin ann ' outer blanks '\n");
+    chat.say("password ' outer blanks ' \"a \\\"new\\\" \\\\ one\"\nlogout\nlogin 'ann' 'a \"new\" \\ one'\n");
+    let (said, code) = chat.end();
+    assert_eq!(
+        said,
+        [
+            "> Created new account successfully!",
+            "> Logged out successfully",
+            "> Failed to login, please check username and/or password and try again.",
+            "> Successfully logged in!",
+            "> Changed the password successfully!",
+            "> Logged out successfully",
+            "> Successfully logged in!",
+        ]
+    );
+    assert_eq!(code, Some(1), "one was refused");
+}
