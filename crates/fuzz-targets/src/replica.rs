@@ -63,6 +63,7 @@ impl Replica {
         let address = |n: u8| format!("127.0.0.1:{}", 7001 + u16::from(n)).parse().expect("an address");
         let mut options = Options::new(address(own.0), "nowhere".into());
         options.group = (0..replicas).map(address).collect();
+        options.key = Some([7; 32].into());
         let group = Group::new(&options).expect("a group on loopback");
         let config = Config { own, replicas, group: group.hash, incarnation: OWN, settings: Settings::default() };
         let snapshot = Snapshot { alone: true, ..Snapshot::default() };

@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
 
 /// Writes both files.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    crate::server::start_log();
+    crate::server::start_log()?;
     anyhow::ensure!(
         arguments.dir.join("log.db").exists(),
         "{} is no data directory of a server: there is no log.db in it",

@@ -1,15 +1,17 @@
 //! Three replicas on this machine, as three processes of their own.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use lastword_server::Address;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::chat::progress;
+use crate::server::data_name;
 
 /// How many.
 pub(crate) const REPLICAS: usize = 3;
@@ -51,7 +53,8 @@ impl Server {
     fn start(name: &'static str, address: &str, group: &str, data: &Path, more: &[&str]) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("can't tell where this program is")?;
         let (host, port) = address.rsplit_once(':').context("an address without a port")?;
-        let data = data.join(format!("{host}_{port}"));
+        let listen: Address = address.parse().map_err(anyhow::Error::msg)?;
+        let data = data.join(data_name(&listen));
         let mut command = Command::new(&program);
         command.args(["server", host, port, "--group", group, "--data"]).arg(&data).args(more);
         if std::env::var_os("LASTWORD_LOG").is_none() {
@@ -94,8 +97,10 @@ impl Group {
     /// waits until all answer.
     ///
     /// # Errors
-    /// One can't be started, ends, or does not answer in 30 s. None is left then.
+    /// A port is taken, or one can't be started, ends, or does not answer in 30 s. None is left then.
     pub(crate) fn start(addresses: &[String], data: &Path, more: &[&str]) -> anyhow::Result<Self> {
+        // Somebody else's servers would answer in their place.
+        addresses.iter().try_for_each(|address| assert_free(address))?;
         let list = addresses.join(",");
         let mut group = Self { servers: Vec::new() };
         for (name, address) in NAMES.iter().zip(addresses) {
@@ -104,7 +109,15 @@ impl Group {
         for server in &mut group.servers {
             server.wait_until_up()?;
         }
+        if let Some((server, status)) = group.newly_ended().first() {
+            bail!("{} did not start ({status}); why stands above", server.name);
+        }
         Ok(group)
+    }
+
+    /// Whether none runs any more, as far as [`Group::newly_ended`] has found.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.servers.iter().all(|server| server.ended.is_some())
     }
 
     pub(crate) fn servers(&self) -> &[Server] {
@@ -154,6 +167,16 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+fn assert_free(address: &str) -> anyhow::Result<()> {
+    match TcpListener::bind(address) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => bail!(
+            "the port {address} is taken by another program, perhaps another `lastword local` or server: stop it, or choose other ports with --port"
+        ),
+        // All else the server itself says best.
+        _ => Ok(()),
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Some(file) => original::read_pending(&read(file)?, &users).with_context(|| in_file(file))?,
         None => Vec::new(),
     };
-    crate::server::start_log();
+    crate::server::start_log()?;
     let mut data = Offline::open(&arguments.dir)?;
     let existing = data.accounts();
     let existing = existing.iter().map(|account| account.name.as_str());

@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         .write(&arguments.file)
         .with_context(|| format!("can't write the key to {file}; an existing file is never overwritten"))?;
     announce(&format!(
-        "A new cluster key is in {file}. Copy it to every replica, over a safe way, and start each with --key {file}."
+        "A new cluster key is in {file}. Copy it to every machine of the group over a secure channel (scp, for example), and start each replica with --key {file}."
     ));
     Ok(ExitCode::SUCCESS)
 }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::{anyhow, bail};
 use clap::Args;
+use lastword_server::Address;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::chat::announce;
@@ -32,7 +34,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let ports = (arguments.port..).take(REPLICAS);
-        let addresses: Vec<String> = ports.map(|port| format!("{}:{port}", arguments.host)).collect();
+        let addresses = ports.map(|port| Address::new(&arguments.host, port).map(|address| address.to_string()));
+        let addresses = addresses.collect::<Result<Vec<_>, _>>().map_err(|wrong| anyhow!("--host: {wrong}"))?;
         let mut group = Group::start(&addresses, &arguments.data, &[])?;
         for server in group.servers() {
             announce(&format!("{} is up: pid {}, {}", server.name, server.pid(), server.address));
@@ -43,6 +46,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 _ = interrupt.recv() => break,
                 _ = terminate.recv() => break,
                 () = tokio::time::sleep(Duration::from_millis(200)) => tell_of_ended(&mut group),
+            }
+            if group.has_ended() {
+                bail!("all three servers have ended");
             }
         }
         announce("Stopping all three.");
@@ -55,7 +61,11 @@ fn say_what_to_do(arguments: &Arguments, servers: &[Server]) {
     let replicas = if is_default {
         String::new()
     } else {
-        servers.iter().map(|server| format!(" {}", server.address.replacen(':', " ", 1))).collect()
+        servers
+            .iter()
+            .filter_map(|server| server.address.rsplit_once(':'))
+            .map(|(host, port)| format!(" {host} {port}"))
+            .collect()
     };
     let program = std::env::args().next().unwrap_or_else(|| "lastword".to_owned());
     let pids = servers.iter().take(2).map(|server| server.pid().to_string()).collect::<Vec<_>>().join(" ");

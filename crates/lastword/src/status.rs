@@ -49,8 +49,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             // Clears the screen, and goes to its beginning.
             announce("\x1b[2J\x1b[H");
         }
-        announce(&group.table());
-        if !arguments.watch {
+        let is_read = announce(&group.table());
+        if !arguments.watch || !is_read {
             return Ok(if group.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         std::thread::sleep(AGAIN);
@@ -73,7 +73,7 @@ impl Group {
         let mut nameless = Vec::new();
         for (address, said) in ask_all(given, tls).await {
             match said {
-                Ok(hello) => drop(rows.insert(hello.replica.clone(), Row { address, said: Ok(hello) })),
+                Ok(hello) => drop(rows.insert(name_of(&rows, &hello), Row { address, said: Ok(hello) })),
                 Err(error) => nameless.push((address, error)),
             }
         }
@@ -123,7 +123,19 @@ impl Group {
             // Writing into a string does not fail.
             let _ = writeln!(table, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
         }
+        for (name, row) in &self.0 {
+            let replicas = row.said.iter().flat_map(|hello| &hello.replicas).take(REPLICAS);
+            for (replica, problem) in replicas.filter_map(|replica| Some((replica, replica.problem.as_ref()?))) {
+                let line = format!("{name} can't meet {} ({}): {problem}", replica.name, replica.address);
+                let _ = writeln!(table, "{}", line.replace(char::is_control, "?"));
+            }
+        }
         table + &self.verdict()
+    }
+
+    fn has_problem(&self) -> bool {
+        let hellos = self.0.values().filter_map(|row| row.said.as_ref().ok());
+        hellos.flat_map(|hello| &hello.replicas).any(|replica| replica.problem.is_some())
     }
 
     fn verdict(&self) -> String {
@@ -131,11 +143,23 @@ impl Group {
         let answering = self.0.values().filter(|row| row.said.is_ok()).count();
         match answering {
             0 => "Nobody answers: are the servers running, and are these their addresses?".to_owned(),
+            _ if self.has_problem() => "Some replicas can't meet. Correct what stands above.".to_owned(),
             _ if self.is_whole() => format!("All {all} answer and are in sync."),
             _ if answering == all => "All answer, and not all are in sync (yet): see above.".to_owned(),
             _ => format!("{answering} of {all} answer: start the others again, they catch up by themselves."),
         }
     }
+}
+
+/// The name of a replica in the table. Two with different lists of the group may each call themselves `a`.
+fn name_of(rows: &BTreeMap<String, Row>, hello: &Hello) -> String {
+    let addresses = |hello: &Hello| hello.replicas.iter().map(|replica| replica.address.clone()).collect::<Vec<_>>();
+    let is_another = |name: &String| {
+        let said = rows.get(name).and_then(|row| row.said.as_ref().ok());
+        said.is_some_and(|other| addresses(other) != addresses(hello))
+    };
+    let mut names = std::iter::once(hello.replica.clone()).chain((2..).map(|n| format!("{} ({n})", hello.replica)));
+    names.find(|name| !is_another(name)).unwrap_or_default()
 }
 
 fn is_well(hello: &Hello) -> bool {
@@ -148,6 +172,7 @@ fn sees(hello: &Hello) -> String {
     let others = hello.replicas.iter().filter(|replica| replica.state != ReplicaState::Own).take(REPLICAS);
     let words = others.map(|replica| {
         let state = match replica.state {
+            _ if replica.problem.is_some() => "not met (why stands below)",
             ReplicaState::Own | ReplicaState::InSync => "in sync",
             ReplicaState::CatchingUp => "catching up",
             ReplicaState::Down => "down",
@@ -185,6 +210,7 @@ mod tests {
             name: name.to_owned(),
             address: format!("{name}:1"),
             state,
+            problem: None,
         };
         let hello = Hello {
             server: "lastword/1".into(),
@@ -211,6 +237,11 @@ mod tests {
         assert!(
             catching_up.table().contains("b        b:1      no     a catching up  lastword/1\nAll answer, and not")
         );
+        let mut apart = hello("a", false, &[("a", Own), ("b", ReplicaState::Down)]);
+        apart.said.as_mut().expect("it answered").replicas[1].problem = Some("it has another cluster key".into());
+        let table = group(vec![("a", apart)]).table();
+        assert!(table.contains("b not met") && table.contains("a can't meet b (b:1): it has another cluster key\n"));
+        assert!(!table.contains("down") && table.ends_with("Correct what stands above."), "{table}");
         let silent = Row { address: "b:1".into(), said: Err(Refusal::new(Code::Unavailable, "refused")) };
         let silent = group(vec![("a", a()), ("b", silent)]);
         assert!(!silent.is_whole());

@@ -106,7 +106,7 @@ async fn names_texts_and_passwords_outside_the_rules() {
     assert_eq!(harness::history(&client, "bob").await.len(), 11);
 }
 
-/// Half lines, silence, and handshakes that are never finished: closed after 10 s, all at once.
+/// Half lines, silence, and handshakes that are never finished: closed after 10 s (those of replicas after 3 s).
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn connections_that_say_nothing_more_are_closed() {
     let group = Group::start(1).await;
@@ -130,7 +130,9 @@ async fn connections_that_say_nothing_more_are_closed() {
         .collect();
     for thread in threads {
         let (opening, closed, took) = thread.join().expect("talked");
-        assert!(closed && took > Duration::from_secs(4), "{opening:?}: {closed} after {took:?}");
+        // Replicas show at once what they are.
+        let least = if opening.starts_with(b"LASTWORD") { 2 } else { 4 };
+        assert!(closed && took > Duration::from_secs(least), "{opening:?}: {closed} after {took:?}");
     }
     assert_serves(&group.addresses[0]);
 }

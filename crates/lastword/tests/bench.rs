@@ -18,6 +18,7 @@ fn my_turn() -> MutexGuard<'static, ()> {
 fn bench(arguments: &[&str]) -> (Value, bool) {
     let _turn = my_turn();
     let output = Command::new(env!("CARGO_BIN_EXE_lastword"))
+        .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
         .args(["bench", "--local", "--seconds", "1", "--json"])
         .args(arguments)
         .env("LASTWORD_LOG", "info")
@@ -68,6 +69,7 @@ fn an_interrupted_run_has_no_result() {
     let _turn = my_turn();
     let dir = tempfile::tempdir().expect("a temporary folder");
     let child = Command::new(env!("CARGO_BIN_EXE_lastword"))
+        .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
         .args(["bench", "--local", "--seconds", "60", "--data"])
         .arg(dir.path())
         .stdin(Stdio::null())

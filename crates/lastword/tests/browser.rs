@@ -39,7 +39,12 @@ fn main() -> ExitCode {
     if let Ok(pattern) = std::env::var("BROWSER_TESTS") {
         node.arg(format!("--test-name-pattern={pattern}"));
     }
-    let run = node.arg("tests/browser/").current_dir(web).env("LASTWORD", env!("CARGO_BIN_EXE_lastword")).status();
+    let run = node
+        .arg("tests/browser/")
+        .current_dir(web)
+        .env("LASTWORD", env!("CARGO_BIN_EXE_lastword"))
+        .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
+        .status();
     match run {
         Ok(status) if status.success() => ExitCode::SUCCESS,
         Ok(status) => {

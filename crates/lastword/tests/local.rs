@@ -17,6 +17,7 @@ fn a_first_look() {
     };
     let dir = tempfile::tempdir().expect("a temporary folder");
     let mut local = Command::new(env!("CARGO_BIN_EXE_lastword"))
+        .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
         .args(["local", "--host", &host, "--port", &port.to_string()])
         .current_dir(dir.path())
         .stdin(Stdio::null())

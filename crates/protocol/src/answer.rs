@@ -96,6 +96,10 @@ pub struct Replica {
     pub address: String,
     /// How the answering replica sees it.
     pub state: ReplicaState,
+    /// Why it can't be met although it may run, as a sentence for people: a fault of configuration, such as another
+    /// cluster key. Somebody has to mend it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// How the answering replica sees one of the group.

@@ -6,7 +6,6 @@ use std::io::Write;
 use std::path::Path;
 
 use lastword_facts::token::SeenKey;
-use sha2::{Digest, Sha256};
 
 use crate::error::ServerError;
 
@@ -26,26 +25,18 @@ impl ClusterKey {
         Ok(Self(key))
     }
 
-    /// The key of a group that is all on loopback and was given none. It keeps groups on one machine
-    /// apart, and nobody out.
-    pub fn of_local_group(list: &str) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(b"lastword local group\0");
-        hash.update(list);
-        Self(hash.finalize().into())
-    }
-
     /// Reads a key file.
     ///
     /// # Errors
     /// It can't be read, or is no key.
     pub fn read(path: &Path) -> Result<Self, ServerError> {
         let wrong = |what: String| ServerError::Key { path: path.to_owned(), what };
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ServerError::KeyFile { path: path.to_owned(), source })?;
         let digits: String =
             text.lines().filter(|line| !line.trim_start().starts_with('#')).flat_map(str::split_whitespace).collect();
         if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(wrong("it has not just 64 hex digits, besides comments".to_owned()));
+            return Err(wrong("it must have 64 hex digits, and nothing else but comments".to_owned()));
         }
         let mut key = [0; 32];
         for (n, byte) in key.iter_mut().enumerate() {
@@ -65,7 +56,8 @@ impl ClusterKey {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let digits: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
         let mut file = options.open(path)?;
-        writeln!(file, "# The cluster key of a Lastword group. Keep it secret; copy it to every replica.\n{digits}")
+        writeln!(file, "# The cluster key of a Lastword group. Keep it secret; copy it to every replica.\n{digits}")?;
+        file.sync_all()
     }
 
     pub(crate) fn bytes(&self) -> &[u8; 32] {
@@ -75,6 +67,13 @@ impl ClusterKey {
     /// The key that clients' `seen` tokens are signed with.
     pub fn seen_key(&self) -> SeenKey {
         SeenKey::of_cluster_key(&self.0)
+    }
+}
+
+/// For tests, and for data that no group uses: a group's key is drawn, never chosen.
+impl From<[u8; 32]> for ClusterKey {
+    fn from(key: [u8; 32]) -> Self {
+        Self(key)
     }
 }
 

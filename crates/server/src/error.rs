@@ -8,10 +8,18 @@ use crate::group::Address;
 /// Why a server can't start, or had to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// The port can't be had.
+    /// The host to listen on is not found.
     #[error(
-        "can't listen on {address}: {source}; is another server running there? Give it another port, or stop that one"
+        "can't listen on {host}: its name can't be resolved ({source}). Give an IP address or a host name of this machine as HOST"
     )]
+    ListenHost {
+        /// What was given.
+        host: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The port can't be had.
+    #[error("can't listen on {address}: {source}. {}", what_to_do(.source))]
     Listen {
         /// Where.
         address: Address,
@@ -26,8 +34,31 @@ pub enum ServerError {
         "the group member {0} is not on loopback, so the replicas need a cluster key: make one with `lastword key FILE`, copy it to every replica, and start each with --key FILE"
     )]
     KeyNeeded(Address),
+    /// There is no key, and no place for this user's own.
+    #[error(
+        "no --key was given, and there is no place for this user's own cluster key: neither XDG_STATE_HOME nor HOME is set to an absolute path. Make a key with `lastword key FILE`, and start each server of the group with --key FILE"
+    )]
+    NoPlaceForKey,
+    /// There is no key, and this user's own can't be used.
+    #[error(
+        "no --key was given, and this user's own cluster key, {path}, can't be used: {what}. Put that right, or make another key with `lastword key FILE` and start each server of the group with --key FILE"
+    )]
+    LocalKey {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The key file can't be read.
+    #[error("can't read the cluster key {path}: {source}. `lastword key FILE` makes a new one")]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The key file is not one.
-    #[error("{path} is no cluster key ({what}): make one with `lastword key FILE`")]
+    #[error("{path} is not a cluster key: {what}. Make one with `lastword key FILE`")]
     Key {
         /// The file.
         path: PathBuf,
@@ -66,4 +97,18 @@ pub enum ServerError {
         /// Why.
         source: io::Error,
     },
+}
+
+/// What helps where a port can't be had.
+fn what_to_do(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => {
+            "Another program, perhaps another Lastword server, listens on this port: stop it, or choose another port"
+        }
+        io::ErrorKind::AddrNotAvailable => "This machine does not have this address: give one of its own as HOST",
+        io::ErrorKind::PermissionDenied => {
+            "This user may not listen on this port: choose one from 1024 on, or allow it (CAP_NET_BIND_SERVICE)"
+        }
+        _ => "Check HOST and PORT",
+    }
 }

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::Options;
 use crate::cluster_key::ClusterKey;
 use crate::error::ServerError;
+use crate::local_key::local_key;
 
 /// The most replicas in a group: they are named by letters.
 const REPLICAS: usize = 26;
@@ -25,6 +26,23 @@ pub struct Address {
 }
 
 impl Address {
+    /// From a host name or an IP address; one of IPv6 with brackets or without. Two ways to write one IP address are
+    /// the same.
+    ///
+    /// # Errors
+    /// It is neither; the error says so.
+    pub fn new(host: &str, port: u16) -> Result<Self, String> {
+        let host = host.trim();
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        if let Ok(ip) = bare.parse::<IpAddr>() {
+            return Ok(Self { host: ip.to_string(), port });
+        }
+        if host.is_empty() || host.contains([':', '[', ']', ',', '/', '@']) || host.contains(char::is_whitespace) {
+            return Err(format!("`{host}` is neither a host name nor an IP address"));
+        }
+        Ok(Self { host: host.to_owned(), port })
+    }
+
     /// Whether it is surely on this machine.
     pub fn is_loopback(&self) -> bool {
         self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
@@ -45,14 +63,16 @@ impl FromStr for Address {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
         let wrong = || format!("`{text}` is not HOST:PORT, as in 192.0.2.7:65433 or [2001:db8::7]:65433");
         let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        if host.is_empty() || bare.is_none() && host.contains([':', '[', ']']) {
+        let is_v6 = |host: &str| host.parse::<std::net::Ipv6Addr>().is_ok();
+        if bare.map_or_else(|| host.contains([':', '[', ']']), |bare| !is_v6(bare)) {
             return Err(wrong());
         }
         let port = port.parse().map_err(|_| wrong())?;
-        Ok(Self { host: bare.unwrap_or(host).to_owned(), port })
+        Self::new(bare.unwrap_or(host), port).map_err(|_| wrong())
     }
 }
 
@@ -63,6 +83,8 @@ pub struct Group {
     pub members: Vec<Address>,
     /// Which of them this one is.
     pub own: ReplicaId,
+    /// The list as text, for people.
+    pub list: String,
     /// What they know each other by.
     pub key: ClusterKey,
     /// A hash of the list: replicas with different lists don't mix.
@@ -72,10 +94,11 @@ pub struct Group {
 }
 
 impl Group {
-    /// Finds this replica in the group's list, and checks the list.
+    /// Finds this replica in the group's list, and checks the list. Without a key in the options, a group of one, and
+    /// one that is all on loopback, uses this user's own ([`local_key`]), which is made if there is none yet.
     ///
     /// # Errors
-    /// The list is not right, or a key is needed.
+    /// The list is not right, or a key is needed and was not given, or this user's own can't be used.
     pub fn new(options: &Options) -> Result<Self, ServerError> {
         let own = &options.listen;
         let members = if options.group.is_empty() { vec![own.clone()] } else { options.group.clone() };
@@ -98,7 +121,7 @@ impl Group {
         let key = match (&options.key, members.iter().find(|member| !member.is_loopback())) {
             (Some(key), _) => key.clone(),
             (None, Some(remote)) if members.len() > 1 => return Err(ServerError::KeyNeeded(remote.clone())),
-            (None, _) => ClusterKey::of_local_group(&list),
+            (None, _) => local_key()?,
         };
         let mut via = BTreeMap::new();
         for (name, address) in &options.via {
@@ -106,7 +129,7 @@ impl Group {
             let Some(peer) = peer else { return wrong(format!("no replica of it is called `{name}`")) };
             via.insert(peer, address.clone());
         }
-        Ok(Self { members, own: ReplicaId(place as u8), key, hash: u64::from_be_bytes(first), via })
+        Ok(Self { members, own: ReplicaId(place as u8), list, key, hash: u64::from_be_bytes(first), via })
     }
 
     /// Where this replica dials another one.
@@ -139,6 +162,7 @@ mod tests {
     fn options(own: &str, group: &[&str]) -> Options {
         let mut options = Options::new(address(own), "data".into());
         options.group = group.iter().map(|member| address(member)).collect();
+        options.key = Some(ClusterKey::from([1; 32]));
         options
     }
 
@@ -146,7 +170,12 @@ mod tests {
     fn addresses() {
         assert_eq!(address("[::1]:5"), Address { host: "::1".into(), port: 5 });
         assert_eq!(address("[::1]:5").to_string(), "[::1]:5");
-        for bad in ["", "host", "host:", "host:70000", ":5", "::1:5", "[::1:5"] {
+        assert_eq!(address(" 192.0.2.1:5\t"), address("192.0.2.1:5"), "blanks around it don't count");
+        assert_eq!(address("[0:0:0::1]:5"), address("[::1]:5"));
+        assert_eq!(Address::new("[2001:db8::2]", 5), Address::new("2001:db8::2", 5));
+        for bad in
+            ["", "host", "host:", "host:70000", ":5", "::1:5", "[::1:5", "[host]:5", "my host:5", "http://host:5"]
+        {
             assert!(bad.parse::<Address>().is_err(), "{bad}");
         }
     }
@@ -173,8 +202,9 @@ mod tests {
     #[test]
     fn beyond_loopback_a_key_is_needed() {
         let mut options = options("127.0.0.1:1", &["127.0.0.1:1", "192.0.2.7:1"]);
+        let key = options.key.take();
         assert!(matches!(Group::new(&options), Err(ServerError::KeyNeeded(_))));
-        options.key = Some(ClusterKey::of_local_group("x"));
+        options.key = key;
         assert!(Group::new(&options).is_ok());
     }
 }

@@ -24,11 +24,13 @@ mod front;
 pub mod group;
 mod limits;
 mod listen;
+mod local_key;
 mod metrics;
 pub mod offline;
 pub mod original;
 mod passwords;
 mod peers;
+mod private;
 mod reports;
 #[doc(hidden)]
 pub mod sniff;
@@ -52,9 +54,12 @@ pub use front::cutting;
 pub use front::lines::refusal_line;
 pub use group::{Address, Group};
 pub use limits::Limits;
+pub use local_key::local_key;
 pub use passwords::{hash_password, is_usable_hash};
+pub use peers::Problems;
 #[doc(hidden)]
 pub use peers::framing;
+pub use private::warn_if_others_read;
 pub use tls::Certificates;
 
 /// What a server is told at its start.
@@ -66,7 +71,7 @@ pub struct Options {
     pub group: Vec<Address>,
     /// The data directory.
     pub data: PathBuf,
-    /// The cluster key; may be left out where the whole group is on loopback.
+    /// The cluster key. Left out, a group of one, and one that is all on loopback, uses this user's own.
     pub key: Option<ClusterKey>,
     /// For clients that come within TLS; without them there is none.
     pub certificates: Option<Arc<Certificates>>,
@@ -151,13 +156,14 @@ pub async fn run(
         options.listen.port = address.port();
         let running = engine::Running::start(opened, &options, metrics.clone())?;
         let engine = running.engine.clone();
-        let dialling = peers::dial_all(&engine, &group);
+        let peers = Arc::new(peers::Peers::new(engine.clone(), group.clone(), metrics.problems.clone()));
+        let dialling = peers::dial_all(&peers);
         if let Some(ready) = ready.take() {
             ready(address);
         }
         let scheme = if options.plain_text { "http" } else { "https" };
         tracing::info!(%address, page = format_args!("{scheme}://{}/", options.listen), "ready");
-        let asked_to_stop = listen::serve(listener, &engine, &group, &options, shutdown.as_mut()).await;
+        let asked_to_stop = listen::serve(listener, &peers, &options, shutdown.as_mut()).await;
         drop(dialling);
         let anew = engine.starts_anew() && !matches!(asked_to_stop, Ok(true));
         drop(engine);

@@ -1,8 +1,9 @@
 //! One port for everything, told apart by the first bytes ([`crate::sniff`]), in plain text or within TLS.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use lastword_protocol::{Code, Refusal};
 use tokio::io::AsyncWriteExt;
@@ -14,12 +15,12 @@ use crate::engine::Engine;
 use crate::error::ServerError;
 use crate::front;
 use crate::front::origins::Origins;
-use crate::group::Group;
 use crate::limits::{Accounts, Address, Addresses, Limits, Logins, Place};
-use crate::peers;
+use crate::peers::Peers;
 use crate::sniff::{Kind, kind_of};
 use crate::stream::Stream;
 use crate::tls::Handshakes;
+use crate::wire::Wire;
 
 /// Connections beyond all that clients may have, which might be other replicas, and how long they have to say so.
 const UNPLACED: usize = 256;
@@ -40,7 +41,7 @@ struct ClientPlace {
 /// What all connections of a server share.
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
-    pub(crate) wire: crate::wire::Wire,
+    pub(crate) wire: Wire,
     /// For clients that come within TLS.
     pub(crate) handshakes: Option<Handshakes>,
     /// Whether clients may come in plain text.
@@ -49,35 +50,36 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) accounts: Accounts,
     pub(crate) logins: Logins,
-    /// When somebody who can't be a replica of this group was last told of in the log.
-    pub(crate) told_of_stranger: Mutex<Option<Instant>>,
+    pub(crate) peers: Arc<Peers>,
 }
 
 pub(crate) async fn bind(address: &crate::Address) -> Result<TcpListener, ServerError> {
-    let bound = TcpListener::bind((address.host.as_str(), address.port)).await;
-    bound.map_err(|source| ServerError::Listen { address: address.clone(), source })
+    let failed = |source| ServerError::Listen { address: address.clone(), source };
+    let found = tokio::net::lookup_host((address.host.as_str(), address.port)).await;
+    let found = found.map_err(|source| ServerError::ListenHost { host: address.host.clone(), source })?;
+    TcpListener::bind(&found.collect::<Vec<_>>()[..]).await.map_err(failed)
 }
 
 /// Takes connections until `shutdown` is ready or the engine closes, then lets what is in flight finish.
 /// Says whether it was the first.
 pub(crate) async fn serve(
     listener: TcpListener,
-    engine: &Engine,
-    group: &Group,
+    peers: &Arc<Peers>,
     options: &Options,
     shutdown: impl Future<Output = ()>,
 ) -> Result<bool, ServerError> {
+    let (engine, group) = (&peers.engine, &peers.group);
     let (certificates, limits) = (options.certificates.clone(), &options.limits);
     let shared = Arc::new(Shared {
         engine: engine.clone(),
-        wire: crate::wire::Wire::new(group.clone()),
+        wire: Wire { problems: peers.problems.clone(), ..Wire::new(group.clone()) },
         handshakes: certificates.map(|certificates| Handshakes::start(certificates, limits.handshake)).transpose()?,
         plain_text: options.plain_text,
         origins: Origins::new(&options.origins, &group.members),
         accounts: Accounts::new(limits),
         logins: Logins::new(limits),
         limits: limits.clone(),
-        told_of_stranger: Mutex::new(None),
+        peers: peers.clone(),
     });
     let places = Arc::new(Semaphore::new(limits.connections));
     let unplaced = Arc::new(Semaphore::new(UNPLACED));
@@ -96,7 +98,7 @@ pub(crate) async fn serve(
             () = &mut closing => break false,
         };
         let (stream, from) = match accepted {
-            Ok((stream, from)) => (stream, Address::from(from.ip())),
+            Ok((stream, from)) => (stream, from.ip().to_canonical()),
             Err(error) => {
                 // Most likely too many open files: the next try may find some closed.
                 tracing::warn!("can't take a connection: {error}");
@@ -106,7 +108,7 @@ pub(crate) async fn serve(
         };
         taken += 1;
         let _ = stream.set_nodelay(true);
-        let own = addresses.enter(from).zip(places.clone().try_acquire_owned().ok());
+        let own = addresses.enter(from.into()).zip(places.clone().try_acquire_owned().ok());
         let shared = shared.clone();
         match own {
             Some((of_address, place)) => {
@@ -133,13 +135,8 @@ pub(crate) async fn serve(
 }
 
 /// Finds out what a connection is, and hands it on. Its place is free again when it has ended.
-async fn welcome(
-    stream: TcpStream,
-    from: Address,
-    shared: &Arc<Shared>,
-    place: Option<ClientPlace>,
-    patience: Duration,
-) {
+async fn welcome(stream: TcpStream, ip: IpAddr, shared: &Arc<Shared>, place: Option<ClientPlace>, patience: Duration) {
+    let from = Address::from(ip);
     let mut first = [0];
     let looked = in_time(stream.peek(&mut first), shared, patience).await;
     match (looked, kind_of(&first), &shared.handshakes) {
@@ -160,7 +157,7 @@ async fn welcome(
                 // Other replicas find a place whatever clients do, and a server that stops does not wait for them.
                 (Some((Kind::Peer, read)), Stream::Plain(stream)) => {
                     drop(place);
-                    Box::pin(peers::accept(stream, read, shared)).await;
+                    Box::pin(shared.peers.accept(stream, read, ip)).await;
                 }
                 (Some((Kind::Lines | Kind::Http, _)), stream) if !shared.plain_text => {
                     let text = "This server speaks with clients within TLS only: connect with TLS (`--tls`).";

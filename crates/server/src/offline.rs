@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use crate::engine::start::{self, Opened};
 use crate::error::ServerError;
 use crate::group::{Address, Group};
-use crate::{Options, passwords};
+use crate::{ClusterKey, Options, passwords};
 
 /// Messages in a page while everything pending is read.
 const PAGE: u32 = 1000;
@@ -64,7 +64,10 @@ impl Offline {
     /// It is in use, damaged, or of a newer version.
     pub fn open(data: &Path) -> Result<Self, ServerError> {
         let nowhere = Address { host: "127.0.0.1".to_owned(), port: 0 };
-        let group = Group::new(&Options::new(nowhere, data.to_owned()))?;
+        let mut options = Options::new(nowhere, data.to_owned());
+        // Nobody is met: any key will do.
+        options.key = Some(ClusterKey::generate()?);
+        let group = Group::new(&options)?;
         // Passwords of elsewhere may be shorter than new ones have to be.
         let settings = Settings { password_bytes_min: 0, ..Settings::default() };
         let opened = start::open(data, &group, settings, u64::MAX, start::Clock::start())?;

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use lastword_client::protocol::Uuid;
 use lastword_client::protocol::answer::ReplicaState;
 use lastword_client::{Client, Events, Options, Tls};
+use lastword_server::ClusterKey;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -96,7 +97,14 @@ impl Stage {
                 folder.display()
             ));
         }
-        let group = Some(Group::start(&addresses, &folder, &WITHOUT_LIMITS)?);
+        let key = folder.join("bench.key");
+        if !key.exists() {
+            // The run leaves nothing behind in the user's own folders.
+            std::fs::create_dir_all(&folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
+            ClusterKey::generate()?.write(&key).with_context(|| format!("can't write {}", key.display()))?;
+        }
+        let key = key.to_string_lossy();
+        let group = Some(Group::start(&addresses, &folder, &[&WITHOUT_LIMITS[..], &["--key", &key]].concat())?);
         let (used_before, killed) = (Vec::new(), None);
         Ok(Self {
             group,

@@ -1,7 +1,5 @@
 //! Where everything that is said goes out: the one place that prints.
 
-#![allow(clippy::print_stderr, clippy::print_stdout, reason = "this module is where the program prints")]
-
 use std::io::{self, Write as _};
 
 use rustix::termios::tcgetwinsize;
@@ -89,19 +87,22 @@ pub(super) fn write_out(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// Says on standard output what a command has done.
-pub(crate) fn announce(text: &str) {
-    println!("{text}");
+/// Says on standard output what a command has done. Says whether anybody can still read it (`lastword … | head`):
+/// where nobody does, what was begun is finished all the same, and what goes on for ever may end.
+pub(crate) fn announce(text: &str) -> bool {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
 }
 
 /// Says on standard error how far something is, and what servers say: standard output is for the result.
 pub(crate) fn progress(text: &str) {
-    eprintln!("{text}");
+    // There is no better place to say that nobody reads it.
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Says on standard error why the program ends. A server may have said some of it.
 pub(crate) fn complain(error: &anyhow::Error) {
     let lines = format!("lastword: {error:#}");
     let lines: Vec<String> = lines.split('\n').map(escape::one_line).collect();
-    eprintln!("{}", lines.join("\n"));
+    progress(&lines.join("\n"));
 }

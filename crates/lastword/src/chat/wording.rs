@@ -274,7 +274,8 @@ mod tests {
 
     #[test]
     fn the_groups_health_is_one_line() {
-        let replica = |name: &str, state| Replica { name: name.into(), address: format!("{name}:1"), state };
+        let replica =
+            |name: &str, state| Replica { name: name.into(), address: format!("{name}:1"), state, problem: None };
         let replicas = vec![
             replica("a", ReplicaState::Own),
             replica("b", ReplicaState::CatchingUp),

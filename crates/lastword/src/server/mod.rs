@@ -1,24 +1,25 @@
 //! `lastword server`: one replica.
 //!
-//! * `tls`: how clients may come; `limits`: what they may take; `passwords`: how theirs are kept.
+//! * `logging`: log lines; `tls`: how clients may come; `limits`: what they may take; `passwords`: how theirs are kept.
 
 mod limits;
+mod logging;
 mod passwords;
 mod tls;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 use clap::Args;
-use lastword_server::{Address, ClusterKey, Group, Options};
+use lastword_server::{Address, ClusterKey, Group, Options, warn_if_others_read};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use limits::LimitArguments;
 use passwords::PasswordArguments;
 use tls::Tls;
+
+pub(crate) use logging::start_log;
 
 /// Arguments of `lastword server`.
 #[derive(Args)]
@@ -36,7 +37,8 @@ pub(crate) struct Arguments {
     /// Where the data is kept [default: data/HOST_PORT].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The cluster key, a file made by `lastword key`. Needed where the group is on several machines.
+    /// The cluster key, a file made by `lastword key`. Needed if the group is on several machines. Without it, a server
+    /// uses your own key on this machine, which is made at first use (~/.local/state/lastword/local.key).
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// Below so many free mebibytes on the disk nothing new is taken in.
@@ -61,18 +63,14 @@ pub(crate) struct Arguments {
 
 /// Runs a server until it is told to stop.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    start_log();
-    let listen = Address { host: arguments.host.clone(), port: arguments.port };
+    start_log()?;
+    let listen = Address::new(&arguments.host, arguments.port).map_err(|wrong| {
+        anyhow!("HOST: {wrong}; give HOST and PORT as two words, as in `lastword server 127.0.0.1 65433`")
+    })?;
     let data = arguments.data.clone().unwrap_or_else(|| default_data(&listen));
     let mut options = Options::new(listen, data);
     options.via.clone_from(&arguments.via);
     options.clock_offset_ms = arguments.clock_offset_ms;
-    if options.listen.host.contains(':') && options.listen.host.parse::<std::net::Ipv6Addr>().is_err() {
-        bail!(
-            "`{}` is not a host: give HOST and PORT as two words, as in `lastword server 127.0.0.1 65433`",
-            options.listen.host
-        );
-    }
     options.group.clone_from(&arguments.group);
     options.plain_text = arguments.tls.plain_text(&options.listen)?;
     options.origins = arguments.tls.origins();
@@ -82,9 +80,16 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     options.free_bytes_min = arguments.min_free.saturating_mul(1024 * 1024);
     options.views_behind_max = arguments.views_behind_max.unwrap_or(options.views_behind_max);
     options.key = arguments.key.as_deref().map(ClusterKey::read).transpose()?;
+    let group = Group::new(&options)?;
+    // The same for all that follows, whatever happens to the file.
+    options.key = Some(group.key.clone());
     allow_many_files(arguments.limits.connections());
     // Entered once, outside of the runtime, whose one thread is this one: it costs nothing while the server runs.
-    let _named = tracing::error_span!("server", replica = %Group::new(&options)?.own_name()).entered();
+    let _named = tracing::error_span!("server", replica = %group.own_name()).entered();
+    if let Some(key) = &arguments.key {
+        warn_if_others_read(key, "the cluster key");
+    }
+    arguments.tls.warn_if_others_read_key();
     // One thread for the network and the core, beside those of the disks: enough, and the least to hand things
     // over to.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -115,18 +120,12 @@ fn way_round(text: &str) -> Result<(String, Address), String> {
 
 /// Where a server's data is kept if nothing is said: several in one folder keep out of each other's way.
 pub(crate) fn default_data(listen: &Address) -> PathBuf {
-    PathBuf::from("data").join(format!("{}_{}", listen.host.replace(':', "-"), listen.port))
+    PathBuf::from("data").join(data_name(listen))
 }
 
-/// Log lines on standard error: `LASTWORD_LOG=debug` says more, `LASTWORD_LOG=warn` less.
-pub(crate) fn start_log() {
-    let filter = EnvFilter::try_from_env("LASTWORD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+/// What a server's data directory is called if nothing is said.
+pub(crate) fn data_name(listen: &Address) -> String {
+    format!("{}_{}", listen.host.replace(':', "-"), listen.port)
 }
 
 /// Files that a server has open beside its connections to clients.

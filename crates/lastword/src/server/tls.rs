@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use clap::Args;
-use lastword_server::{Address, Certificates};
+use lastword_server::{Address, Certificates, warn_if_others_read};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How clients may come.
@@ -46,6 +46,13 @@ impl Tls {
 
     pub(super) fn origins(&self) -> Vec<String> {
         self.origin.clone()
+    }
+
+    /// Warns in the log if every user of the machine can read the certificate's key.
+    pub(super) fn warn_if_others_read_key(&self) {
+        if let Some(key) = &self.tls_key {
+            warn_if_others_read(key, "the key of the TLS certificate");
+        }
     }
 
     pub(super) fn certificates(&self) -> anyhow::Result<Option<Arc<Certificates>>> {

@@ -94,9 +94,9 @@ fn replicas_of_different_groups() {
     let dir = tempfile::tempdir().unwrap();
     let keys = [key_file(dir.path(), "one"), key_file(dir.path(), "two")];
     for (key_a, key_b, words) in [
-        (None, None, ["--group", "--group"]),
+        (None, None, ["another list of the group", "another list of the group"]),
         (Some(&keys[0]), Some(&keys[0]), ["another list of the group", "another list of the group"]),
-        (Some(&keys[0]), Some(&keys[1]), ["cluster key is another one", "cluster key is another one"]),
+        (Some(&keys[0]), Some(&keys[1]), ["another cluster key", "another cluster key"]),
     ] {
         let places = addresses(3);
         let with_key = |group: &str, key: Option<&String>| {
@@ -115,6 +115,7 @@ fn replicas_of_different_groups() {
         std::thread::sleep(Duration::from_millis(2500));
         for server in [&a, &b] {
             let errors = lines_with(server, "ERROR");
+            // One for what it dialled, one for who dialled it.
             assert!((1..=2).contains(&errors), "{errors} lines: {}", server.log());
             server.assert_serves();
         }

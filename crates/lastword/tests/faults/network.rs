@@ -7,7 +7,7 @@ use crate::proxy::{Flow, Proxy};
 
 /// The network between all.
 pub struct Network {
-    /// From the later replica, which dials, to the earlier one: b to a, c to a, c to b.
+    /// From the later replica to the earlier one, and back: b and a, c and a, c and b.
     links: Vec<Proxy>,
     /// By person, by replica.
     people: Vec<Vec<Proxy>>,
@@ -19,7 +19,8 @@ impl Network {
         let mut links = Vec::new();
         for later in 1..REPLICAS {
             for (earlier, address) in addresses.iter().enumerate().take(later) {
-                links.push(Proxy::start(host, address.clone(), seed ^ (later * 10 + earlier) as u64).await?);
+                let (to, home) = (address.clone(), addresses[later].clone());
+                links.push(Proxy::between(host, to, home, seed ^ (later * 10 + earlier) as u64).await?);
             }
         }
         let mut all = Vec::new();
@@ -39,6 +40,13 @@ impl Network {
         &self.links[later * (later - 1) / 2 + earlier]
     }
 
+    /// Where one replica dials another one.
+    pub fn way(&self, from: usize, to: usize) -> String {
+        let link = self.link(from, to);
+        let home = link.home.filter(|_| from < to);
+        home.unwrap_or(link.address).to_string()
+    }
+
     /// How many people.
     pub fn people(&self) -> usize {
         self.people.len()
@@ -51,7 +59,7 @@ impl Network {
 
     /// Changes what goes from one replica to another, and back.
     pub fn set_link(&self, from: usize, to: usize, there: Flow, back: Flow) {
-        // Who comes later in the list dials.
+        // `there` is from the later one in the list to the earlier one.
         let proxy = self.link(from, to);
         if from > to { proxy.set(there, back) } else { proxy.set(back, there) }
     }

@@ -61,6 +61,8 @@ pub struct Way {
 pub struct Proxy {
     /// Where to dial instead.
     pub address: SocketAddr,
+    /// Where to dial the other way, if both may dial: `there` and `back` are the same for both.
+    pub home: Option<SocketAddr>,
     way: watch::Sender<Way>,
 }
 
@@ -71,8 +73,17 @@ impl Proxy {
         let address = listener.local_addr()?;
         let way = Way { there: Flow::Passes, back: Flow::Passes, refuses: false, broken: 0 };
         let (way, told) = watch::channel(way);
-        tokio::spawn(accept(listener, to, told, seed));
-        Ok(Self { address, way })
+        tokio::spawn(accept(listener, to, told, seed, false));
+        Ok(Self { address, home: None, way })
+    }
+
+    /// Starts one that stands between two places that dial each other.
+    pub async fn between(host: &str, to: String, home: String, seed: u64) -> io::Result<Self> {
+        let mut proxy = Self::start(host, to, seed).await?;
+        let listener = TcpListener::bind((host, 0)).await?;
+        proxy.home = Some(listener.local_addr()?);
+        tokio::spawn(accept(listener, home, proxy.way.subscribe(), !seed, true));
+        Ok(proxy)
     }
 
     /// Changes what it does.
@@ -96,16 +107,16 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, to: String, told: watch::Receiver<Way>, seed: u64) {
+async fn accept(listener: TcpListener, to: String, told: watch::Receiver<Way>, seed: u64, is_home: bool) {
     let mut count = 0;
     while let Ok((stream, _)) = listener.accept().await {
         count += 1;
-        tokio::spawn(carry(stream, to.clone(), told.clone(), Chance::new(seed, count)));
+        tokio::spawn(carry(stream, to.clone(), told.clone(), Chance::new(seed, count), is_home));
     }
 }
 
 /// Carries one connection.
-async fn carry(near: TcpStream, to: String, mut told: watch::Receiver<Way>, chance: Chance) {
+async fn carry(near: TcpStream, to: String, mut told: watch::Receiver<Way>, chance: Chance, is_home: bool) {
     let broken = told.borrow().broken;
     // As long as nothing goes through, nobody is there to be connected to.
     let reachable = |way: &Way| way.refuses || (way.there != Flow::Stands && way.back != Flow::Stands);
@@ -120,10 +131,12 @@ async fn carry(near: TcpStream, to: String, mut told: watch::Receiver<Way>, chan
     let mut other = chance.clone();
     other.percent(1);
     let (there, back) = (told.clone(), told.clone());
+    let flows: [fn(&Way) -> Flow; 2] = [|way| way.there, |way| way.back];
+    let [out, home] = if is_home { [flows[1], flows[0]] } else { flows };
     // Who closes one way closes both: nothing here uses half a connection.
     tokio::select! {
-        () = pump(near_in, far_out, there, |way| way.there, chance) => {}
-        () = pump(far_in, near_out, back, |way| way.back, other) => {}
+        () = pump(near_in, far_out, there, out, chance) => {}
+        () = pump(far_in, near_out, back, home, other) => {}
         _ = told.wait_for(|way| way.refuses || way.broken != broken) => {}
     }
 }

@@ -98,7 +98,7 @@ async fn prepare(dir: &Path, arguments: &Arguments, progress: &Arc<Progress>) ->
         Err(_) => (host(), addresses()?),
     };
     let network = Network::start(&here, &addresses, arguments.people, arguments.seed).await?;
-    let via = |later, earlier| Some(network.link(later, earlier).address.to_string());
+    let via = |from, to| Some(network.way(from, to));
     let group = Arc::new(Group::prepare(dir, &addresses, via, &[]));
     if let Ok(hosts) = &hosts {
         let key = dir.join("lastword.key");

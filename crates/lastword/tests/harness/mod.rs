@@ -72,6 +72,7 @@ impl Group {
             .open(self.dir.path().join(format!("log-{replica}")))
             .expect("a log file");
         let child = Command::new(env!("CARGO_BIN_EXE_lastword"))
+            .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
             .args(["server", host, port, "--group", &self.addresses.join(","), "--data"])
             .arg(self.data(replica))
             .args(more)
@@ -136,6 +137,7 @@ impl Group {
     /// was well.
     pub fn chat(&self, order: &[usize], lines: &str) -> (Vec<String>, bool) {
         let output = Command::new(env!("CARGO_BIN_EXE_lastword"))
+            .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
             .arg("chat")
             .args(order.iter().map(|&replica| &self.addresses[replica]))
             .stdin(Stdio::piped())

@@ -40,7 +40,12 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// `lastword` with these arguments, until it ends.
 pub fn lastword(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lastword")).args(arguments).stdin(Stdio::null()).output().expect("it runs")
+    Command::new(env!("CARGO_BIN_EXE_lastword"))
+        .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("it runs")
 }
 
 /// A server of its own, in a folder of its own.
@@ -50,6 +55,8 @@ pub struct Server {
     pub arguments: Vec<String>,
     /// How much it logs.
     pub level: &'static str,
+    /// Where its user keeps what programs make for themselves.
+    pub state: PathBuf,
     pub address: String,
     child: Option<Child>,
 }
@@ -77,7 +84,8 @@ impl Server {
     pub fn prepare(address: &str, more: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let arguments = more.iter().map(|&word| word.to_owned()).collect();
-        Self { dir, arguments, level: "info", address: address.to_owned(), child: None }
+        let state = env!("CARGO_TARGET_TMPDIR").into();
+        Self { dir, arguments, level: "info", state, address: address.to_owned(), child: None }
     }
 
     /// Starts it, and waits until it is up.
@@ -93,6 +101,7 @@ impl Server {
         let (host, port) = self.address.rsplit_once(':').expect("HOST:PORT");
         let log = std::fs::File::options().create(true).append(true).open(self.dir.path().join("log"));
         let child = Command::new(env!("CARGO_BIN_EXE_lastword"))
+            .env("XDG_STATE_HOME", &self.state)
             .args(["server", host, port, "--data"])
             .arg(self.data())
             .args(&self.arguments)

@@ -44,7 +44,7 @@ pub fn addresses() -> io::Result<Vec<String>> {
 }
 
 impl Group {
-    /// The three, not started. `via(later, earlier)`: the address of what stands between two of them, if something does.
+    /// The three, not started. `via(from, to)`: where one dials another one, if not at its address.
     pub fn prepare(
         dir: &Path,
         addresses: &[String],
@@ -55,8 +55,8 @@ impl Group {
         let replica = |(number, name): (usize, &&'static str)| {
             let mut arguments = vec!["--group".to_owned(), list.clone()];
             arguments.extend(more.iter().map(|&word| word.to_owned()));
-            for (earlier, name) in NAMES.iter().enumerate().take(number) {
-                if let Some(address) = via(number, earlier) {
+            for (other, name) in NAMES.iter().enumerate().filter(|&(other, _)| other != number) {
+                if let Some(address) = via(number, other) {
                     arguments.push(format!("--via={name}={address}"));
                 }
             }

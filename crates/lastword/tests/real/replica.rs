@@ -63,6 +63,7 @@ impl Replica {
             None => Command::new(program),
         };
         let child = command
+            .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
             .args(["server", host, port])
             .args(&self.arguments)
             .arg(format!("--clock-offset-ms={}", self.clock_offset_ms))

@@ -10,6 +10,7 @@ use lastword_protocol::event::{self, Event, ReceiptState};
 use lastword_protocol::{Code, LINE_BYTES, Op, Refusal, RequestId, Uuid, request};
 
 use crate::group::Group;
+use crate::peers::Problems;
 
 /// Names, messages and conversations in a page, if nothing is said, and at most.
 const NAMES: (u32, u32) = (100, 1000);
@@ -26,13 +27,15 @@ pub struct Wire {
     pub group: Group,
     /// What `seen` tokens are signed with.
     pub seen_key: SeenKey,
+    /// Why replicas can't be met.
+    pub problems: Problems,
 }
 
 impl Wire {
-    /// For one replica of a group.
+    /// For one replica of a group, of whose others nothing is wrong.
     pub fn new(group: Group) -> Self {
         let seen_key = group.key.seen_key();
-        Self { group, seen_key }
+        Self { group, seen_key, problems: Problems::default() }
     }
 }
 
@@ -371,6 +374,7 @@ fn replicas(health: &io::Health, wire: &Wire) -> Vec<answer::Replica> {
                 Standing::CatchingUp => ReplicaState::CatchingUp,
                 Standing::Down => ReplicaState::Down,
             },
+            problem: (*standing == Standing::Down).then(|| wire.problems.of(io::ReplicaId(n as u8))).flatten(),
         })
         .collect()
 }

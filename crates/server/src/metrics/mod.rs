@@ -28,6 +28,7 @@ use lastword_protocol::Code;
 use tokio::sync::Semaphore;
 
 use crate::Options;
+use crate::peers::Problems;
 pub(crate) use connections::Connections;
 use counts::Counts;
 use histogram::{FACTS, Histogram, TIMES};
@@ -60,6 +61,8 @@ pub(crate) struct Metrics {
     pending: AtomicU64,
     /// By replica: how often answers ceased to wait for it.
     left: Vec<Counts<Left>>,
+    /// Why replicas can't be met.
+    pub(crate) problems: Problems,
     /// What else the core has reported.
     told: Counts<Told>,
     /// When the process began, more or less.
@@ -90,6 +93,7 @@ impl Metrics {
             log_queue: AtomicU64::new(0),
             pending: AtomicU64::new(NOT_KNOWN),
             left: options.group.iter().map(|_| Counts::default()).collect(),
+            problems: Problems::default(),
             told: Counts::default(),
             began: SystemTime::now(),
             dir: options.data.clone(),

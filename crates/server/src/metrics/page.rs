@@ -107,6 +107,15 @@ fn of(replica: ReplicaId) -> Labels {
 
 fn counted_of_replicas(page: &mut Families, group: &Group, metrics: &Metrics) {
     let others = metrics.left.iter().enumerate().filter(|&(n, _)| n != usize::from(group.own.0));
+    let problems = others.clone().map(|(n, _)| {
+        let replica = ReplicaId(n as u8);
+        (of(replica), u64::from(metrics.problems.of(replica).is_some()))
+    });
+    page.gauges(
+        "lastword_peer_problem",
+        "1 while this replica can't be met for a fault of configuration, which the log and `lastword status` name",
+        problems,
+    );
     let left = others.flat_map(|(n, counts)| {
         by_label(counts).map(move |(mut labels, count)| {
             labels.extend(of(ReplicaId(n as u8)));

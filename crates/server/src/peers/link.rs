@@ -1,6 +1,7 @@
 //! A link to another replica: messages in, messages out, as many at once as there are.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use lastword_core::Input;
 use lastword_core::io::{LinkId, ReplicaId};
@@ -9,11 +10,11 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Mutex;
 
+use super::Peers;
 use super::framing::{FrameError, take_messages, write_message};
 use super::noise::Transport;
 use crate::engine::outbox::{self, LinkOutbox};
 use crate::engine::{Engine, ToCore};
-use crate::group::Group;
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 256 * 1024;
@@ -38,16 +39,24 @@ pub(super) struct Early {
     pub(super) plain: Vec<u8>,
 }
 
-/// Runs a link until it ends, and tells the core of its beginning and end.
-pub(super) async fn run(
-    engine: &Engine,
-    group: &Group,
-    peer: ReplicaId,
-    stream: TcpStream,
-    transport: Transport,
-    early: Early,
-) {
+/// A connection to a replica that has shown that it is one.
+pub(super) struct Made {
+    pub(super) peer: ReplicaId,
+    pub(super) dialled_by: ReplicaId,
+    pub(super) stream: TcpStream,
+    pub(super) transport: Transport,
+    pub(super) early: Early,
+}
+
+/// Runs a link until it ends, and tells the core of its beginning and end. Not if another one is to be kept.
+pub(super) async fn run(peers: &Peers, made: Made) {
+    let Made { peer, dialled_by, stream, transport, early } = made;
+    let (engine, group) = (&peers.engine, &peers.group);
     let link = LinkId(engine.draw_id());
+    if !peers.links.enter(peer, link, dialled_by, Instant::now()) {
+        return tracing::debug!(peer = %peer.name(), "linked to {} already", group.describe(peer));
+    }
+    peers.problems.set(peer, None);
     let outbox = Arc::new(outbox::for_link());
     engine.give(ToCore::LinkUp(peer, link, outbox.clone())).await;
     tracing::debug!(peer = %peer.name(), link = link.0, "linked to {}", group.describe(peer));
@@ -64,6 +73,7 @@ pub(super) async fn run(
         } => Ok(()),
     };
     outbox.close();
+    peers.links.leave(peer, link);
     engine.give(ToCore::Input(Input::LinkDown(peer, link))).await;
     if let Err(error) = ended {
         let (name, described) = (peer.name(), group.describe(peer));

@@ -2,8 +2,8 @@
 //! key (revision 34 of the Noise protocol framework; the `snow` crate).
 //!
 //! ```text
-//! dialler   LASTWORD-PEER/1\n  length  message 1 (who it is)
-//! listener  1                  length  message 2 (who it is)     or 0: your key is not ours
+//! dialler   LASTWORD-PEER/1\n  length  message 1 (who it is, its list of the group)
+//! listener  1                  length  message 2 (the same)      or 0: your key is not ours
 //! ```
 //! Then both send frames: a length of two bytes, and so much ciphertext.
 
@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::cluster_key::ClusterKey;
+use crate::group::Group;
 
 /// What a replica says first, so that the listener knows what comes.
 pub(crate) const PREFACE: &[u8] = b"LASTWORD-PEER/1\n";
@@ -27,47 +28,85 @@ const TAG_BYTES: usize = 16;
 const ACCEPTED: u8 = 1;
 const WRONG_KEY: u8 = 0;
 
+/// Of a list of the group so much is told, in bytes: enough to see how it differs.
+const LIST_BYTES: usize = 600;
+
 /// Who somebody is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) own: ReplicaId,
+    /// A hash of the group's list.
     pub(crate) group: u64,
+    /// The list, or how it begins: for people, where the hashes differ.
+    pub(crate) list: String,
 }
 
 impl Identity {
-    fn to_bytes(self) -> [u8; 9] {
-        let mut bytes = [self.own.0; 9];
-        bytes[1..].copy_from_slice(&self.group.to_be_bytes());
+    pub(crate) fn of(group: &Group) -> Self {
+        Self { own: group.own, group: group.hash, list: group.list.clone() }
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![self.own.0];
+        bytes.extend(self.group.to_be_bytes());
+        bytes.extend(&self.list.as_bytes()[..self.list.floor_char_boundary(LIST_BYTES)]);
         bytes
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (own, group) = bytes.split_first_chunk::<1>()?;
-        Some(Self { own: ReplicaId(own[0]), group: u64::from_be_bytes(*group.first_chunk()?) })
+        let (own, rest) = bytes.split_first_chunk::<1>()?;
+        let (group, list) = rest.split_first_chunk::<8>()?;
+        // It goes into log lines as it is.
+        let list = String::from_utf8_lossy(list).replace(char::is_control, "?");
+        Some(Self { own: ReplicaId(own[0]), group: u64::from_be_bytes(*group), list })
     }
 }
 
 /// Why two replicas did not come together.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HandshakeError {
+    #[error(
+        "its host name can't be resolved ({0}): correct it in --group, or in the DNS or /etc/hosts of this machine"
+    )]
+    NoSuchHost(io::Error),
     #[error("it can't be reached: {0}")]
     Unreachable(io::Error),
     #[error("it did not answer in time")]
     Late,
     #[error(
-        "its cluster key is another one: give all replicas of the group the same --key file, or none and the same --group in the same order (the key is made of it then)"
+        "it has another cluster key: start all replicas of the group with the same --key FILE (without --key, each user of each machine has a key of their own)"
     )]
     WrongKey,
-    #[error("what it says is no handshake of a replica; is this address one of the group?")]
+    #[error("what answers there is not a replica: check its address in --group")]
     Nonsense,
-    #[error("it has another list of the group: start every replica with the same --group, in the same order")]
-    WrongGroup,
-    #[error("it says that it is replica {}: the addresses in --group don't lead where they should", .0.name())]
+    #[error(
+        "it was started with another list of the group, --group {theirs}; this replica has --group {own}: start all replicas with the same list, in the same order"
+    )]
+    WrongGroup { own: String, theirs: String },
+    #[error(
+        "replica {} answers at this address: check that each address in --group leads to its own server", .0.name()
+    )]
     WrongReplica(ReplicaId),
     #[error("the connection broke: {0}")]
     Broken(#[from] io::Error),
     #[error("encryption failed: {0}")]
     Noise(#[from] snow::Error),
+}
+
+impl HandshakeError {
+    /// Whether somebody has to mend it: the other one runs, or can't be found by its name, and this goes on by itself
+    /// for ever.
+    pub(crate) fn is_fault(&self) -> bool {
+        match self {
+            Self::NoSuchHost(_)
+            | Self::WrongKey
+            | Self::Nonsense
+            | Self::WrongGroup { .. }
+            | Self::WrongReplica(_)
+            | Self::Noise(_) => true,
+            Self::Unreachable(_) | Self::Late | Self::Broken(_) => false,
+        }
+    }
 }
 
 /// Encrypts and decrypts what goes over a link.
@@ -80,7 +119,7 @@ pub(crate) struct Transport {
 pub(crate) async fn dial(
     stream: &mut TcpStream,
     key: &ClusterKey,
-    own: Identity,
+    own: &Identity,
 ) -> Result<(Transport, Identity), HandshakeError> {
     let mut state = builder(key)?.build_initiator()?;
     let mut buffer = vec![0; 1024];
@@ -107,7 +146,7 @@ pub(crate) async fn accept(
     stream: &mut TcpStream,
     read: &mut Vec<u8>,
     key: &ClusterKey,
-    own: Identity,
+    own: &Identity,
 ) -> Result<(Transport, Identity, Vec<u8>), HandshakeError> {
     let head = PREFACE.len() + 2;
     let whole = loop {
@@ -169,9 +208,9 @@ fn read_identity(state: &mut HandshakeState, message: &[u8]) -> Result<Identity,
     }
 }
 
-fn finish(state: HandshakeState, own: Identity, theirs: Identity) -> Result<(Transport, Identity), HandshakeError> {
+fn finish(state: HandshakeState, own: &Identity, theirs: Identity) -> Result<(Transport, Identity), HandshakeError> {
     if theirs.group != own.group {
-        return Err(HandshakeError::WrongGroup);
+        return Err(HandshakeError::WrongGroup { own: own.list.clone(), theirs: theirs.list });
     }
     let transport = Transport { state: state.into_transport_mode()?, buffer: vec![0; MESSAGE_BYTES] };
     Ok((transport, theirs))

@@ -217,6 +217,7 @@ impl World {
             .map(|address| {
                 let mut options = Options::new(address.clone(), "nowhere".into());
                 options.group.clone_from(&addresses);
+                options.key = Some([7; 32].into());
                 Node::new(Wire::new(Group::new(&options).expect("a good list")))
             })
             .collect();

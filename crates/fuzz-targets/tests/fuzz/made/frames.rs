@@ -90,5 +90,6 @@ fn group() -> u64 {
     let address = |n: u16| format!("127.0.0.1:{}", 7001 + n).parse().expect("an address");
     let mut options = Options::new(address(1), "nowhere".into());
     options.group = (0..3).map(address).collect();
+    options.key = Some([7; 32].into());
     Group::new(&options).expect("a group on loopback").hash
 }

@@ -94,6 +94,7 @@ fn token(chance: &mut Chance) -> String {
 fn seen(chance: &mut Chance) -> String {
     let mut options = Options::new("127.0.0.1:7001".parse().expect("an address"), "nowhere".into());
     options.group = vec![options.listen.clone()];
+    options.key = Some([7; 32].into());
     let wire = Wire::new(Group::new(&options).expect("a group of one"));
     wire.seen_key.seal(Stamp(chance.odd()))
 }
