@@ -5,6 +5,7 @@
 //! if it stays so, its outbox overflows, and it is disconnected.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -41,6 +42,8 @@ const READ_BYTES_FIRST: usize = 2 * 1024;
 const WRITE_BYTES_KEPT: usize = 4 * 1024;
 /// The longest text of a refusal, in bytes: some quote what was sent, which may be as long as a line.
 const REFUSAL_BYTES: usize = 300;
+/// A client that has said all there is to say, and waits for the answers to it, has them within so long.
+const LAST_ANSWERS: Duration = Duration::from_secs(30);
 /// A client that takes nothing for so long is disconnected.
 const STUCK: Duration = Duration::from_secs(10);
 
@@ -61,6 +64,8 @@ pub(crate) async fn serve(mut stream: Stream, from: Address, read: Vec<u8>, shar
         last_tag: 0,
         write: Vec::new(),
         said_something: false,
+        input_ended: false,
+        last_word: Vec::new(),
         resumed: false,
         account: None,
     };
@@ -85,6 +90,10 @@ struct Connection<'a> {
     last_tag: u64,
     write: Vec<u8>,
     said_something: bool,
+    /// Nothing more will come from the client. What has come is still carried out and answered.
+    input_ended: bool,
+    /// What is said once all is answered, before the connection is closed.
+    last_word: Vec<u8>,
     /// It was let in by a `resume`, and has not begun to listen since.
     resumed: bool,
     /// Who has logged in, for log lines.
@@ -118,10 +127,10 @@ impl Connection<'_> {
         let patience = tokio::time::sleep(limits.handshake_of(self.id.0));
         tokio::pin!(patience);
         let mut last_traffic = Instant::now();
-        let mut closing = false;
+        let (mut closing, mut ending) = (false, false);
         loop {
-            let go = self.take_lines().await;
-            if !self.write.is_empty() && self.flush(stream).await == Go::End || go == Go::End {
+            self.take_lines().await;
+            if !self.write.is_empty() && self.flush(stream).await == Go::End {
                 return;
             }
             if closing {
@@ -133,7 +142,15 @@ impl Connection<'_> {
                 let _ = self.flush(stream).await;
                 return;
             }
-            let may_read = self.may_take() && !closing;
+            if self.input_ended && self.owes_nothing() {
+                self.write.append(&mut self.last_word);
+                let _ = self.flush(stream).await;
+                return;
+            }
+            if self.input_ended && !std::mem::replace(&mut ending, true) {
+                patience.as_mut().reset(Instant::now() + LAST_ANSWERS);
+            }
+            let may_read = self.may_take() && !closing && !self.input_ended;
             let held_until = self.admission.held_until();
             tokio::select! {
                 read = stream.read_some(&mut self.read, self.read_bytes), if may_read => {
@@ -151,6 +168,9 @@ impl Connection<'_> {
                 () = &mut no_more, if !closing => closing = true,
                 () = until(held_until) => self.carry_out_due().await,
                 () = &mut patience => {
+                    if self.input_ended {
+                        return;
+                    }
                     let idle_until = last_traffic + limits.idle;
                     if self.said_something && idle_until > Instant::now() {
                         patience.as_mut().reset(idle_until);
@@ -173,7 +193,20 @@ impl Connection<'_> {
     /// Something was read: next time there may be as much.
     fn has_read(&mut self, read: std::io::Result<usize>) -> Go {
         match read {
-            Ok(0) | Err(_) => return Go::End,
+            Ok(0) => {
+                self.input_ended = true;
+                // The last line may have no line feed.
+                if !self.read.is_empty() {
+                    self.read.push(b'\n');
+                }
+            }
+            // Within TLS nobody has said that this is the end: what may be cut off is not carried out.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                self.input_ended = true;
+                let whole = self.read.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+                self.read.truncate(whole);
+            }
+            Err(_) => return Go::End,
             Ok(read) if read >= self.read_bytes => self.read_bytes = (self.read_bytes * 4).min(READ_BYTES),
             Ok(read) if read < self.read_bytes / 8 => self.read_bytes = (self.read_bytes / 2).max(READ_BYTES_FIRST),
             Ok(_) => {}
@@ -181,11 +214,15 @@ impl Connection<'_> {
         Go::On
     }
 
+    /// Whether all that was read is carried out and answered.
+    fn owes_nothing(&self) -> bool {
+        self.read.is_empty() && self.unanswered.is_empty() && self.admission.waiting() == 0
+    }
+
     /// Carries out the whole lines that were read.
-    async fn take_lines(&mut self) -> Go {
+    async fn take_lines(&mut self) {
         let mut requests = Vec::new();
         let mut taken = 0;
-        let mut go = Go::On;
         let line_bytes = self.shared.limits.line_bytes;
         let now = std::time::Instant::now();
         while self.may_take() {
@@ -193,7 +230,8 @@ impl Connection<'_> {
                 Cut::Line(length) => length,
                 Cut::Part => break,
                 Cut::TooLong => {
-                    go = self.too_long();
+                    taken = self.read.len();
+                    self.too_long();
                     break;
                 }
             };
@@ -209,11 +247,12 @@ impl Connection<'_> {
                     requests.extend(self.on_admitted(admitted, now));
                 }
                 Err(BadLine { id, refusal, fatal }) => {
-                    self.push_refusal(id, refusal);
                     if fatal {
-                        go = Go::End;
+                        taken = self.read.len();
+                        self.end_with(id, refusal);
                         break;
                     }
+                    self.push_refusal(id, refusal);
                 }
             }
         }
@@ -224,14 +263,19 @@ impl Connection<'_> {
         if !requests.is_empty() {
             self.shared.engine.give(ToCore::Requests(self.id, requests)).await;
         }
-        go
     }
 
-    fn too_long(&mut self) -> Go {
+    fn too_long(&mut self) {
         let most = self.shared.limits.line_bytes;
         let text = format!("A line has at most {most} bytes; this connection is closed.");
-        self.push_refusal(None, Refusal::new(Code::TooLong, text));
-        Go::End
+        self.end_with(None, Refusal::new(Code::TooLong, text));
+    }
+
+    /// Nothing more is taken from the client. What it has asked for before is answered, then it is told this.
+    fn end_with(&mut self, id: Option<RequestId>, refusal: Refusal) {
+        self.shared.engine.metrics.errors.add(refusal.code, 1);
+        self.last_word = refusal_line(id, refusal);
+        self.input_ended = true;
     }
 
     fn may_take(&self) -> bool {
