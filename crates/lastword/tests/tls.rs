@@ -97,9 +97,10 @@ async fn a_group_of_tls_only_chats_and_fails_over() {
     let replicas = group.addresses.join(",");
     let status = ["status", &replicas, "--ca", ca.to_str().expect("UTF-8")];
     wait_until("all are in sync again", || lastword(&status).status.success());
-    for plain in [PING, b"GET /healthz HTTP/1.1\r\n\r\n"] {
+    for (plain, begins) in [(PING, "{\"error\":"), (b"POST / HTTP/1.1\r\nHost: x\r\n\r\n".as_slice(), "HTTP/1.1 426 ")]
+    {
         let (said, closed) = talk(&group.addresses[1], plain, Duration::from_secs(5));
-        assert!(said.contains("within TLS only") && closed, "{said}");
+        assert!(said.starts_with(begins) && said.contains("within TLS only") && closed, "{said}");
     }
     let (_plain, mut events) = Client::connect([group.addresses[1].as_str()]).expect("good addresses");
     let soon = tokio::time::timeout(Duration::from_secs(5), events.next());
@@ -152,7 +153,7 @@ async fn on_loopback_one_port_takes_both() {
 }
 
 /// The answer to a request of HTTP within TLS.
-fn https(authority: &Authority, address: &str, path: &str) -> String {
+fn https(authority: &Authority, address: &str, path: &str, host_header: &str) -> String {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(authority.file("ca.pem")).expect("a certificate")).expect("an authority");
     let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
@@ -160,7 +161,9 @@ fn https(authority: &Authority, address: &str, path: &str) -> String {
     let connection = ClientConnection::new(config.into(), name).expect("a client");
     let mut stream = StreamOwned::new(connection, TcpStream::connect(address).expect("connected"));
     stream.sock.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes()).expect("asked");
+    stream
+        .write_all(format!("GET {path} HTTP/1.1\r\nHost: {host_header}\r\nConnection: close\r\n\r\n").as_bytes())
+        .expect("asked");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("answered, and closed as TLS wants it");
     answer
@@ -175,10 +178,15 @@ fn the_page_comes_within_tls() {
     let mut server = Server::prepare(&address, &words(&tls));
     server.launch();
     wait_until("the server is up", || server.log().contains("ready"));
-    let answer = https(&authority, &address, "/");
+    let answer = https(&authority, &address, "/", &address);
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("<!doctype html>"), "{answer}");
     assert!(answer.contains(&format!("connect-src 'self' ws://{address} wss://{address};")), "{answer}");
-    assert!(https(&authority, &address, "/worker.js").contains("\r\nContent-Type: text/javascript"));
+    assert!(https(&authority, &address, "/worker.js", &address).contains("\r\nContent-Type: text/javascript"));
+    // Browsers keep to HTTPS for names of other machines, and not for this one, which has other programs' pages, too.
+    let bound = |host: &str| {
+        https(&authority, &address, "/healthz", host).contains("\r\nStrict-Transport-Security: max-age=2592000\r\n")
+    };
+    assert!(bound("chat.example.org") && !bound(&address) && !bound("localhost:65433"));
     assert!(server.log().contains(&format!("page=https://{address}/")), "its log says where the page is");
 }
 

@@ -5,17 +5,39 @@ mod process;
 use futures_util::{SinkExt, StreamExt};
 use process::{Server, Talk, key};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 type Socket = WebSocketStream<TcpStream>;
 
 async fn open(server: &Server, origin: Option<&str>) -> Result<Socket, Error> {
+    open_by(server, None, origin).await
+}
+
+/// A page of this origin may not.
+fn assert_refused(opened: Result<Socket, Error>, origin: &str) {
+    match opened {
+        Err(Error::Http(response)) => {
+            assert_eq!(response.status(), 403, "{origin}");
+            let said = String::from_utf8_lossy(response.body().as_deref().unwrap_or_default()).into_owned();
+            assert!(said.contains(origin) && said.contains("--origin"), "{said}");
+        }
+        other => panic!("{origin}: {:?}", other.map(|_| "let in")),
+    }
+}
+
+/// The same, for somebody who has found the server by another name.
+async fn open_by(server: &Server, host: Option<&str>, origin: Option<&str>) -> Result<Socket, Error> {
     let mut request = format!("ws://{}/ws", server.address).into_client_request().expect("a request");
     if let Some(origin) = origin {
         request.headers_mut().insert("Origin", origin.parse().expect("a header"));
+    }
+    if let Some(host) = host {
+        request.headers_mut().insert("Host", host.parse().expect("a header"));
     }
     let stream = TcpStream::connect(&server.address).await.expect("connected");
     client_async(request, stream).await.map(|(socket, _)| socket)
@@ -99,6 +121,107 @@ async fn frames_that_are_not_right_are_refused_as_lines_are() {
     server.assert_serves();
 }
 
+/// The code that the server closes with.
+async fn close_code(socket: &mut Socket) -> Option<u16> {
+    loop {
+        let wait = tokio::time::timeout(std::time::Duration::from_secs(20), socket.next());
+        match wait.await.expect("something comes") {
+            Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+            Some(Ok(_)) => {}
+            other => panic!("no goodbye: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn goodbyes_are_answered_with_the_code_that_fits() {
+    let mut server = Server::start_at(&process::addresses(1)[0], &["--handshake", "1", "--idle", "3"]);
+    let mut idle = open(&server, None).await.expect("open");
+    ask(&mut idle, json!({"op": "ping"})).await;
+
+    // The client's own.
+    for (code, answer) in [(1000, 1000), (1001, 1001), (3000, 3000), (4321, 4321), (1005, 1002)] {
+        let mut socket = open(&server, None).await.expect("open");
+        ask(&mut socket, json!({"op": "ping"})).await;
+        let frame = CloseFrame { code: code.into(), reason: "".into() };
+        socket.send(Message::Close(Some(frame))).await.expect("sent");
+        assert_eq!(close_code(&mut socket).await, Some(answer));
+        assert!(socket.next().await.is_none(), "closed by the server, and in good order");
+    }
+    let mut socket = open(&server, None).await.expect("open");
+    socket.send(Message::Close(None)).await.expect("sent");
+    assert_eq!(close_code(&mut socket).await, None, "no code, if none was given");
+
+    // What breaks the rules: of WebSocket itself, of UTF-8, of what is taken here.
+    let frames: [(&[u8], u16); 7] = [
+        (b"\x81\x01x", 1002),
+        (b"\xf1\x81\0\0\0\0x", 1002),
+        (b"\x83\x81\0\0\0\0x", 1002),
+        (b"\x80\x81\0\0\0\0x", 1002),
+        (b"\x81\x81\0\0\0\0\xff", 1007),
+        (b"\x82\x81\0\0\0\0x", 1003),
+        (b"\x81\x81\0\0\0\0x", 1008),
+    ];
+    for (bytes, code) in frames {
+        let mut socket = open(&server, None).await.expect("open");
+        socket.get_mut().write_all(bytes).await.expect("sent");
+        assert_eq!(close_code(&mut socket).await, Some(code), "{bytes:?}");
+    }
+    let mut socket = open(&server, None).await.expect("open");
+    let _ = socket.send(Message::text("x".repeat(70_000))).await;
+    assert_eq!(close_code(&mut socket).await, Some(1009));
+
+    // The server's own.
+    assert_eq!(close_code(&mut idle).await, Some(1000), "idle");
+    let mut socket = open(&server, None).await.expect("open");
+    ask(&mut socket, json!({"op": "ping"})).await;
+    let stopping = tokio::task::spawn_blocking(move || server.stop(rustix::process::Signal::TERM));
+    assert_eq!(close_code(&mut socket).await, Some(1001), "it stops");
+    drop(socket);
+    assert!(stopping.await.expect("stopped").success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn pings_keep_a_connection_open() {
+    let server = Server::start_at(&process::addresses(1)[0], &["--handshake", "1", "--idle", "2"]);
+    let mut socket = open(&server, None).await.expect("open");
+    ask(&mut socket, json!({"op": "ping"})).await;
+    for _ in 0..10 {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        socket.send(Message::Ping("still here".into())).await.expect("sent");
+        match socket.next().await {
+            Some(Ok(Message::Pong(what))) => assert_eq!(what, "still here"),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(ask(&mut socket, json!({"op": "ping"})).await, json!({"id": 1, "ok": {}}));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_was_asked_before_a_goodbye_is_carried_out() {
+    let server = Server::start();
+    let mut ann = open(&server, None).await.expect("open");
+    let created = json!({"op": "create", "name": "ann", "password": "secret", "key": key()});
+    assert_eq!(ask(&mut ann, created).await["ok"]["name"], "ann");
+    // More than waits for answers at a time.
+    for n in 0..1500 {
+        let send = json!({"id": n, "op": "send", "to": "ann", "text": "hi", "key": key()});
+        ann.feed(Message::text(send.to_string())).await.expect("fed");
+    }
+    ann.close(None).await.expect("closed");
+    let began = std::time::Instant::now();
+    loop {
+        let mut again = open(&server, None).await.expect("open");
+        ask(&mut again, json!({"op": "login", "name": "ann", "password": "secret"})).await;
+        let waiting = ask(&mut again, json!({"op": "listen"})).await["ok"]["pending"].clone();
+        if waiting == 1500 {
+            break;
+        }
+        assert!(began.elapsed() < std::time::Duration::from_secs(20), "only {waiting} were carried out");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn pages_of_other_origins_are_turned_away() {
     let address = process::addresses(1).remove(0);
@@ -111,9 +234,24 @@ async fn pages_of_other_origins_are_turned_away() {
     }
     let elsewhere = format!("http://evil.example:{port}");
     for refused in ["https://evil.example", &elsewhere, "null", "http://chat.example.org", "http://127.0.0.1"] {
-        match open(&server, Some(refused)).await {
-            Err(Error::Http(response)) => assert_eq!(response.status(), 403, "{refused}"),
-            other => panic!("{refused}: {:?}", other.map(|_| "let in")),
+        assert_refused(open(&server, Some(refused)).await, refused);
+    }
+    assert_eq!(server.log().matches("may not open a WebSocket").count(), 1, "said once: {}", server.log());
+    assert!(server.log().contains("https://evil.example may not open a WebSocket"), "{}", server.log());
+
+    // By a name that no list knows: the browser says the same one twice, whatever scheme the page has.
+    for (origin, host, allowed) in [
+        (format!("http://intranet:{port}"), format!("intranet:{port}"), true),
+        ("https://talk.example".to_owned(), "talk.example".to_owned(), true),
+        ("https://talk.example".to_owned(), "TALK.example:443".to_owned(), true),
+        ("https://talk.example:8443".to_owned(), "talk.example:8443".to_owned(), true),
+        ("https://talk.example".to_owned(), format!("talk.example:{port}"), false),
+        ("http://evil.example".to_owned(), "talk.example".to_owned(), false),
+    ] {
+        let opened = open_by(&server, Some(&host), Some(&origin)).await;
+        match allowed {
+            true => drop(opened.unwrap_or_else(|error| panic!("{origin} at {host}: {error}"))),
+            false => assert_refused(opened, &origin),
         }
     }
 }

@@ -159,7 +159,10 @@ async fn welcome(stream: TcpStream, ip: IpAddr, shared: &Arc<Shared>, place: Opt
                     drop(place);
                     Box::pin(shared.peers.accept(stream, read, ip)).await;
                 }
-                (Some((Kind::Lines | Kind::Http, _)), stream) if !shared.plain_text => {
+                (Some((Kind::Http, read)), stream) if !shared.plain_text => {
+                    Box::pin(front::http::refuse(stream, read, front::http::Refused::PlainText, shared)).await;
+                }
+                (Some((Kind::Lines, _)), stream) if !shared.plain_text => {
                     let text = "This server speaks with clients within TLS only: connect with TLS (`--tls`).";
                     refuse(stream, shared, Refusal::new(Code::BadRequest, text)).await;
                 }
@@ -213,7 +216,8 @@ async fn serve_client(
         // A task is as large as the largest thing that it may come to, and most come to lines: the others have a box.
         Kind::Http if place.is_some() => Box::pin(front::http::serve(stream, from, read, shared)).await,
         Kind::Lines if place.is_some() => front::lines::serve(stream, from, read, shared).await,
-        Kind::Lines | Kind::Http => {
+        Kind::Http => Box::pin(front::http::refuse(stream, read, front::http::Refused::Full, shared)).await,
+        Kind::Lines => {
             let text =
                 "This replica has all the connections that it, or your address, may have; try another one, or later.";
             refuse(stream, shared, Refusal::too_many(text, 1000)).await;

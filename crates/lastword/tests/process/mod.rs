@@ -205,7 +205,7 @@ pub fn http(address: &str, method: &str, path: &str) -> String {
     let mut answer = String::new();
     let done = TcpStream::connect(address).and_then(|mut stream| {
         stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(format!("{method} {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())?;
+        stream.write_all(format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes())?;
         stream.read_to_string(&mut answer)
     });
     done.map(|_| answer).unwrap_or_default()

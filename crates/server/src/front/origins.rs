@@ -3,23 +3,31 @@
 //! Browsers let any page connect to any server, and say from where the page is: so a server must look, or a page of
 //! somebody else could speak with it in the name of whoever looks at it (RFC 6455, 10.2).
 
-use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::group::Address;
 
+/// The log tells of a page that was turned away at most so often.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+/// As much of an origin or a host is quoted, in characters.
+const QUOTED: usize = 100;
+
 /// The origins that are let in.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Origins {
     /// As they were named, in small letters.
     named: Vec<String>,
     /// The replicas of the group: the page of one speaks with all.
     group: Vec<Address>,
+    /// When the log was last told of one that was turned away.
+    told: Mutex<Option<Instant>>,
 }
 
 impl Origins {
     pub(crate) fn new(named: &[String], group: &[Address]) -> Self {
         let named = named.iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()).collect();
-        Self { named, group: group.to_vec() }
+        Self { named, group: group.to_vec(), told: Mutex::default() }
     }
 
     /// Whether a page of this origin may come, that has asked for `host`.
@@ -47,10 +55,25 @@ impl Origins {
         if address.host == "localhost" && self.group.iter().any(|own| own.port == address.port && own.is_loopback()) {
             return true;
         }
-        // Own host, by its number. By a name it could be one that its owner has led to this machine's address just now,
-        // after the page was loaded from elsewhere.
-        let is_number = address.host == "localhost" || address.host.parse::<IpAddr>().is_ok();
-        is_number && host.is_some_and(|host| read(&host.to_ascii_lowercase(), default) == Some(address))
+        // Own host: the page was loaded from where this connection goes, as the browser says of both. The port that is
+        // not written is that of the page's scheme: something in between may do the TLS, and pass plain text on.
+        host.is_some_and(|host| read(&host.to_ascii_lowercase(), default) == Some(address))
+    }
+
+    /// Tells the log, now and then, that a page was turned away. What to answer.
+    pub(crate) fn refuse(&self, origin: &str, host: Option<&str>) -> String {
+        let quote = |text: &str| text.chars().take(QUOTED).collect::<String>().escape_debug().to_string();
+        let (origin, host) = (quote(origin), quote(host.unwrap_or("no host")));
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| told.elapsed() >= TELL_AGAIN) {
+            *told = Some(Instant::now());
+            tracing::warn!(
+                "a page of {origin} may not open a WebSocket at {host}: if it is yours, start the server with --origin {origin}, or have the proxy pass on the Host that the browser sent"
+            );
+        }
+        format!(
+            "The page of {origin} may not open a WebSocket at {host}: they differ. The operator can allow it with --origin.\n"
+        )
     }
 }
 
@@ -95,7 +118,16 @@ mod tests {
             ("http://[::1]:65434", "[::1]:65434", true),
             ("http://192.0.2.9", "192.0.2.9:80", true),
             ("http://127.0.0.1:8000", "127.0.0.1:65434", false),
-            ("http://evil.example:65434", "evil.example:65434", false),
+            ("http://chat:65434", "chat:65434", true),
+            ("http://Chat:65434", "cHAT:65434", true),
+            ("https://talk.example", "talk.example", true),
+            ("https://talk.example", "talk.example:443", true),
+            ("https://talk.example:8443", "talk.example:8443", true),
+            ("https://talk.example", "talk.example:80", false),
+            ("http://talk.example:65434", "talk.example:65433", false),
+            ("http://evil.example:65434", "chat:65434", false),
+            ("ftp://chat:65434", "chat:65434", false),
+            ("https://evil@chat:65434", "chat:65434", false),
             ("http://chat-a.example", "127.0.0.1:65434", false),
             ("null", "127.0.0.1:65434", false),
             ("file://", "127.0.0.1:65434", false),

@@ -9,9 +9,12 @@ use std::sync::LazyLock;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use hyper::header::HeaderName;
+use hyper::http::request::Parts;
+use hyper::{StatusCode, header};
 use sha2::{Digest, Sha256};
 
-use super::head::Head;
+use super::http::{host_of, values};
 use super::response::Response;
 use crate::group::Address;
 
@@ -61,28 +64,28 @@ static MADE: LazyLock<[Made; FILES.len()]> = LazyLock::new(|| {
 
 /// The answer to a GET or a HEAD; `None` where this is no path of the page. `group`: where the page may open
 /// WebSockets, beside the host that it came from.
-pub(super) fn respond(head: &Head, group: &[Address]) -> Option<Response> {
-    let place = FILES.iter().position(|file| file.path == head.path())?;
+pub(super) fn respond(asked: &Parts, group: &[Address]) -> Option<Response> {
+    let place = FILES.iter().position(|file| file.path == asked.uri.path())?;
     let (file, made) = (&FILES[place], &MADE[place]);
-    let packed = !made.gzip.is_empty() && takes_gzip(head.value("Accept-Encoding").unwrap_or_default());
+    let packed = !made.gzip.is_empty() && values(&asked.headers, &header::ACCEPT_ENCODING).any(takes_gzip);
     // Other bytes have another tag: a strong one promises the same bytes.
     let tag = format!("\"{}{}\"", made.hash, if packed { "-gzip" } else { "" });
-    let known = head.value("If-None-Match").is_some_and(|tags| names_tag(tags, &tag));
+    let known = values(&asked.headers, &header::IF_NONE_MATCH).any(|tags| names_tag(tags, &tag));
     let response = match (known, packed) {
-        (true, _) => Response::empty("304 Not Modified"),
+        (true, _) => Response::empty(StatusCode::NOT_MODIFIED),
         (false, true) => {
-            Response::of("200 OK", file.content_type, made.gzip.as_slice()).with("Content-Encoding", "gzip")
+            Response::of(StatusCode::OK, file.content_type, made.gzip.as_slice()).with(header::CONTENT_ENCODING, "gzip")
         }
-        (false, false) => Response::of("200 OK", file.content_type, file.bytes),
+        (false, false) => Response::of(StatusCode::OK, file.content_type, file.bytes),
     };
     let response = response
-        .with("ETag", tag)
-        .with("Cache-Control", "no-cache")
-        .with("Vary", "Accept-Encoding")
-        .with("Content-Security-Policy", policy(group, head.value("Host")))
-        .with("X-Content-Type-Options", "nosniff")
-        .with("Referrer-Policy", "no-referrer")
-        .with("Cross-Origin-Opener-Policy", "same-origin");
+        .with(header::ETAG, tag)
+        .with(header::CACHE_CONTROL, "no-cache")
+        .with(header::VARY, "Accept-Encoding")
+        .with(header::CONTENT_SECURITY_POLICY, policy(group, host_of(asked)))
+        .with(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+        .with(header::REFERRER_POLICY, "no-referrer")
+        .with(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     Some(response)
 }
 

@@ -1,70 +1,79 @@
-//! An HTTP response, of which every connection gets one.
+//! An HTTP response whose body is whole from the start.
 
-use std::borrow::Cow;
-use std::fmt::Write;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-/// A response: status line, headers, body.
+use hyper::body::{Body, Bytes, Frame, SizeHint};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::{StatusCode, header};
+
+/// A response: status, headers, body.
 pub(super) struct Response {
-    status: &'static str,
-    headers: Vec<(&'static str, Cow<'static, str>)>,
-    /// `None`: the status has none.
-    body: Option<Cow<'static, [u8]>>,
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
 }
 
 impl Response {
-    /// One of text, for people.
-    pub(super) fn text(status: &'static str, text: impl Into<Cow<'static, str>>) -> Self {
-        let text = match text.into() {
-            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-        };
+    /// A text for people.
+    pub(super) fn text(status: StatusCode, text: impl Into<Bytes>) -> Self {
         Self::of(status, "text/plain; charset=utf-8", text)
     }
 
-    /// One with a body of this type.
-    pub(super) fn of(status: &'static str, content_type: &'static str, body: impl Into<Cow<'static, [u8]>>) -> Self {
-        Self { body: Some(body.into()), ..Self::empty(status) }.with("Content-Type", content_type)
+    /// A body of this type.
+    pub(super) fn of(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        Self { body: body.into(), ..Self::empty(status) }.with(CONTENT_TYPE, content_type)
     }
 
-    /// One whose status has no body.
-    pub(super) fn empty(status: &'static str) -> Self {
-        Self { status, headers: Vec::new(), body: None }
+    /// For a status that has no body.
+    pub(super) fn empty(status: StatusCode) -> Self {
+        Self { status, headers: HeaderMap::new(), body: Bytes::new() }
     }
 
-    /// With this header, too. The value holds no line feed.
-    pub(super) fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
-        self.headers.push((name, value.into()));
+    /// With this header, too. A value that can't stand in a header is left out.
+    pub(super) fn with(mut self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
+        if let Ok(value) = value.try_into() {
+            self.headers.append(name, value);
+        }
         self
     }
 
-    /// As it goes out; to a `HEAD` without the body, whose length is told all the same.
-    pub(super) fn into_bytes(self, only_head: bool) -> Vec<u8> {
-        let mut head = format!("HTTP/1.1 {}\r\n", self.status);
-        // Writing to a string can't fail.
-        for (name, value) in &self.headers {
-            let _ = write!(head, "{name}: {value}\r\n");
-        }
-        if let Some(body) = &self.body {
-            let _ = write!(head, "Content-Length: {}\r\n", body.len());
-        }
-        head.push_str("Connection: close\r\n\r\n");
-        let mut bytes = head.into_bytes();
-        bytes.extend_from_slice(self.body.as_deref().filter(|_| !only_head).unwrap_or_default());
-        bytes
+    /// The client need not ask again before so many seconds have passed.
+    pub(super) fn retry_after(self, seconds: u64) -> Self {
+        self.with(header::RETRY_AFTER, seconds)
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// As hyper sends it.
+    pub(super) fn into_hyper(self) -> hyper::Response<Whole> {
+        let mut response = hyper::Response::new(Whole(Some(self.body)));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A body that is there at once; hyper tells its length, and leaves it out of the answer to a HEAD.
+pub(super) struct Whole(Option<Bytes>);
 
-    #[test]
-    fn a_body_goes_out_behind_its_length() {
-        let response = || Response::text("200 OK", "abc").with("Allow", "GET");
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nAllow: GET\r\nContent-Length: 3\r\nConnection: close\r\n\r\n";
-        assert_eq!(response().into_bytes(true), head.as_bytes());
-        assert_eq!(response().into_bytes(false), format!("{head}abc").into_bytes());
-        let none = Response::empty("304 Not Modified").into_bytes(false);
-        assert_eq!(none, b"HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n");
+impl Body for Whole {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let bytes = self.0.take().filter(|bytes| !bytes.is_empty());
+        Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(Bytes::is_empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.as_ref().map_or(0, |bytes| bytes.len() as u64))
     }
 }

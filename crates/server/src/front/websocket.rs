@@ -4,19 +4,29 @@
 //! Frames become lines for [`super::lines`], through a pipe, and lines frames. That costs a copy each way, which nobody
 //! at a browser notices, and there is one place where the protocol is spoken.
 
+//!
+//! A connection ends with the closing handshake (RFC 6455, 7.1), which neither waits for answers nor is waited for long.
+
+mod closing;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use hyper::header::{self, HeaderName};
+use hyper::http::request::Parts;
+use hyper::{Method, StatusCode};
 use lastword_protocol::LINE_BYTES;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadHalf, WriteHalf};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::head::Head;
+use self::closing::{Closing, code_after};
+use super::http::{host_of, values};
 use super::lines;
+use super::response::Response;
 use crate::limits::Address;
 use crate::listen::Shared;
 use crate::stream::Stream;
@@ -25,40 +35,47 @@ use crate::stream::Stream;
 const PIPE_BYTES: usize = LINE_BYTES + 1;
 /// The longest frame that is looked at: beyond a line's limit by as much as it takes to refuse it as one.
 const FRAME_BYTES: usize = LINE_BYTES + 1024;
+/// A key is 16 bytes in base64 (RFC 6455, 4.1).
+const KEY_BYTES: usize = 24;
+/// The longest last line that is looked at, for why a connection ends.
+const LAST_LINE_BYTES: usize = 1024;
 
 /// What was said last, and the goodbyes, may take so long.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Why a connection does not become a WebSocket: the status line, and a sentence.
-pub(super) type Refused = (&'static str, String);
-
-/// The head of the response that begins a WebSocket.
-///
-/// # Errors
-/// This is no handshake of one, or its page came from somewhere else.
-pub(super) fn accept(head: &Head, shared: &Shared) -> Result<String, Refused> {
-    let bad = |what: &str| Err(("400 Bad Request", format!("{what}\n")));
-    if !head.names("Upgrade", "websocket") || !head.names("Connection", "upgrade") {
-        return Err(("426 Upgrade Required", "This is the path for WebSockets.\n".to_owned()));
+/// The response that begins a WebSocket (101); or says that this is no handshake of one, or that its page came from
+/// somewhere else.
+pub(super) fn accept(asked: &Parts, shared: &Shared) -> Response {
+    let names = |name: HeaderName, word: &str| {
+        values(&asked.headers, &name)
+            .flat_map(|value| value.split(','))
+            .any(|this| this.trim().eq_ignore_ascii_case(word))
+    };
+    let upgrade = |text: &'static str| {
+        let response = Response::text(StatusCode::UPGRADE_REQUIRED, text).with(header::UPGRADE, "websocket");
+        response.with(header::CONNECTION, "upgrade").with(header::SEC_WEBSOCKET_VERSION, "13")
+    };
+    if !names(header::UPGRADE, "websocket") || !names(header::CONNECTION, "upgrade") || asked.method != Method::GET {
+        return upgrade("This is the path for WebSockets.\n");
     }
-    if head.value("Sec-WebSocket-Version") != Some("13") {
-        return bad("Version 13 of WebSocket is spoken here.");
+    if values(&asked.headers, &header::SEC_WEBSOCKET_VERSION).next() != Some("13") {
+        return upgrade("Version 13 of WebSocket is spoken here.\n");
     }
-    let Some(key) = head.value("Sec-WebSocket-Key") else { return bad("Sec-WebSocket-Key is missing.") };
-    if let Some(origin) = head.value("Origin")
-        && !shared.origins.allow(origin, head.value("Host"))
+    let key = values(&asked.headers, &header::SEC_WEBSOCKET_KEY).next();
+    let Some(key) = key.filter(|key| key.len() == KEY_BYTES) else {
+        let text = "Sec-WebSocket-Key is missing, or is not 16 bytes in base64.\n";
+        return Response::text(StatusCode::BAD_REQUEST, text);
+    };
+    // One that is no text is of no page that may come.
+    let origin = asked.headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+    if let Some(origin) = origin
+        && !shared.origins.allow(origin, host_of(asked))
     {
-        tracing::debug!("a page of another origin was turned away: {}", origin.escape_debug());
-        return Err((
-            "403 Forbidden",
-            "This page does not come from here: its origin has to be named with --origin at the server's start.\n"
-                .to_owned(),
-        ));
+        return Response::text(StatusCode::FORBIDDEN, shared.origins.refuse(origin, host_of(asked)));
     }
-    Ok(format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
-        derive_accept_key(key.as_bytes())
-    ))
+    let response = Response::empty(StatusCode::SWITCHING_PROTOCOLS).with(header::UPGRADE, "websocket");
+    let accept = derive_accept_key(key.as_bytes());
+    response.with(header::CONNECTION, "upgrade").with(header::SEC_WEBSOCKET_ACCEPT, accept)
 }
 
 /// Serves a WebSocket that has begun, until it ends. `rest` is what came behind the handshake.
@@ -68,55 +85,123 @@ pub(super) async fn serve(stream: Stream, from: Address, rest: Vec<u8>, shared: 
         .max_frame_size(Some(FRAME_BYTES))
         .write_buffer_size(0);
     let socket = WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(config)).await;
-    let (to_client, from_client) = socket.split();
+    let (mut to_client, mut from_client) = socket.split();
     let (near, far) = tokio::io::duplex(PIPE_BYTES);
     let (from_lines, to_lines) = tokio::io::split(far);
+    let mut from_lines = BufReader::new(from_lines).lines();
     // Whichever end closes, the other hears of it through the pipe.
     let serving = lines::serve(Stream::Pipe(near), from, Vec::new(), shared);
-    let passing = async { tokio::join!(pass_in(from_client, to_lines), pass_out(from_lines, to_client)) };
-    tokio::pin!(serving, passing);
-    tokio::select! {
-        () = &mut serving => drop(tokio::time::timeout(LAST_WORDS, passing).await),
-        _ = &mut passing => serving.await,
+    tokio::pin!(serving);
+    let mut served = false;
+    {
+        let closing = Closing::default();
+        let passing = async {
+            let pass_in = pass_in(&mut from_client, to_lines, &closing);
+            tokio::join!(pass_in, pass_out(&mut from_lines, &mut to_client, &closing, shared));
+        };
+        tokio::pin!(passing);
+        tokio::select! {
+            () = &mut serving => {
+                served = true;
+                let _ = tokio::time::timeout(LAST_WORDS, passing).await;
+            }
+            () = &mut passing => {}
+        }
     }
+    // The goodbyes are said. What was asked before them is still carried out, and its answers go nowhere.
+    let goodbye = async {
+        if let Ok(socket) = to_client.reunite(from_client) {
+            super::linger(socket.into_inner()).await;
+        }
+    };
+    let last_requests = async {
+        if !served {
+            tokio::join!(serving, async { while let Ok(Some(_)) = from_lines.next_line().await {} });
+        }
+    };
+    tokio::join!(goodbye, last_requests);
 }
 
 type ToClient = futures_util::stream::SplitSink<WebSocketStream<Stream>, Message>;
 type FromClient = futures_util::stream::SplitStream<WebSocketStream<Stream>>;
 
-/// Frames in, lines out.
-async fn pass_in(mut frames: FromClient, mut lines: WriteHalf<DuplexStream>) {
+/// Frames in, lines out; until the client has said its goodbye, or what it says can't be understood any more.
+async fn pass_in(frames: &mut FromClient, mut lines: WriteHalf<DuplexStream>, closing: &Closing) {
+    let mut goes_on = true;
     while let Some(frame) = frames.next().await {
         let line = match frame {
             Ok(Message::Text(text)) => text,
-            Ok(Message::Ping(_) | Message::Pong(_)) => continue,
+            // An empty line: something has come, and asks for nothing.
+            Ok(Message::Ping(_) | Message::Pong(_)) => "".into(),
             // What is too long is refused as a line is.
-            Err(Error::Capacity(_)) => "x".repeat(LINE_BYTES + 1).into(),
+            Err(Error::Capacity(_)) => {
+                closing.because(CloseCode::Size);
+                "x".repeat(LINE_BYTES + 1).into()
+            }
             // Binary frames say nothing in this protocol.
-            Ok(Message::Binary(_)) => "binary".into(),
-            Ok(Message::Close(_) | Message::Frame(_)) | Err(_) => break,
+            Ok(Message::Binary(_)) => {
+                closing.because(CloseCode::Unsupported);
+                "binary".into()
+            }
+            // The next look at the frames sends what answers it, and finds the end.
+            Ok(Message::Close(_)) => {
+                goes_on = false;
+                let _ = lines.shutdown().await;
+                continue;
+            }
+            Ok(Message::Frame(_)) => continue,
+            Err(Error::Utf8(_)) => {
+                closing.at_once(CloseCode::Invalid);
+                break;
+            }
+            Err(Error::Protocol(_)) => {
+                closing.at_once(CloseCode::Protocol);
+                break;
+            }
+            Err(_) => break,
         };
         // Between the words of an object line feeds mean nothing, and within them they can't be.
         let mut line = line.replace('\n', " ");
         line.push('\n');
-        if lines.write_all(line.as_bytes()).await.is_err() {
-            break;
-        }
+        // Once this side has ended, the client's goodbye is all that is waited for.
+        goes_on = goes_on && lines.write_all(line.as_bytes()).await.is_ok();
     }
     let _ = lines.shutdown().await;
+    closing.ended();
 }
 
-/// Lines in, frames out: as many at once as there are.
-async fn pass_out(lines: ReadHalf<DuplexStream>, mut frames: ToClient) {
-    let mut lines = BufReader::new(lines).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        if frames.feed(Message::Text(line.into())).await.is_err() {
-            return;
+/// Lines in, frames out: as many at once as there are. At their end, or when it is to be closed at once, the goodbye.
+async fn pass_out(
+    lines: &mut Lines<BufReader<ReadHalf<DuplexStream>>>,
+    frames: &mut ToClient,
+    closing: &Closing,
+    shared: &Shared,
+) {
+    let mut last = String::new();
+    let code = loop {
+        let line = tokio::select! {
+            biased;
+            code = closing.told() => break code,
+            line = lines.next_line() => line,
+        };
+        let Ok(Some(line)) = line else {
+            break Some(closing.why().unwrap_or_else(|| code_after(&last, shared.engine.has_failed())));
+        };
+        // What tells why it ends is short.
+        last.clear();
+        if line.len() <= LAST_LINE_BYTES {
+            last.push_str(&line);
         }
-        if lines.get_ref().buffer().is_empty() && frames.flush().await.is_err() {
-            return;
+        let sent = async {
+            frames.feed(Message::Text(line.into())).await?;
+            if lines.get_ref().buffer().is_empty() { frames.flush().await } else { Ok(()) }
+        };
+        if sent.await.is_err() {
+            break None;
         }
+    };
+    if let Some(code) = code {
+        let over = CloseFrame { code, reason: "".into() };
+        let _ = tokio::time::timeout(LAST_WORDS, frames.send(Message::Close(Some(over)))).await;
     }
-    let over = CloseFrame { code: CloseCode::Normal, reason: "".into() };
-    let _ = frames.send(Message::Close(Some(over))).await;
 }
