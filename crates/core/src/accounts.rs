@@ -30,7 +30,7 @@ impl Core {
         self.check_new_password(&password)?;
         self.ready_for_people()?;
         self.room_for_facts()?;
-        self.room_for_jobs()?;
+        self.room_for_jobs(id)?;
         let account = AccountId::of_create(key, name.as_str());
         let login = self.connections.login(id);
         if login.is_some_and(|login| login.account != account) {
@@ -80,8 +80,8 @@ impl Core {
             return Err(Refusal::AlreadyLoggedIn);
         }
         self.ready_for_people()?;
-        self.room_for_facts()?;
-        self.room_for_jobs()?;
+        self.room_for_people()?;
+        self.room_for_jobs(id)?;
         let accounts = self.directory.login_candidates(&name);
         let known = accounts.iter().filter_map(|&id| self.directory.living(id));
         let (candidates, hashes) = known
@@ -123,7 +123,7 @@ impl Core {
         if self.connections.login(id).is_some_and(|login| login.account != account) {
             return Err(Refusal::AlreadyLoggedIn);
         }
-        self.room_for_jobs()?;
+        self.room_for_jobs(id)?;
         self.connections.log_in(id, Login { account, token });
         self.note_use(now, account, token);
         let notice = self.notice_for(account);
@@ -233,7 +233,7 @@ impl Core {
         {
             return Err(Refusal::WrongLogin);
         }
-        self.room_for_facts()?;
+        self.room_for_people()?;
         self.make_room_for_session(now, account)?;
         let body = Body::Session(Session { token: token.hash(), password, at_ms: self.session_time(now) });
         let fact = self.ledger.make(now, account, None, body);

@@ -197,7 +197,8 @@ impl Core {
     }
 
     pub(crate) fn query(&mut self, job: Job, query: Query) {
-        let id = self.jobs.begin(job);
+        let owner = job.connection().map(|connection| self.owner(connection));
+        let id = self.jobs.begin(job, owner);
         self.outputs.push_back(Output::Query(id, query));
     }
 

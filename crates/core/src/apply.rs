@@ -48,7 +48,10 @@ impl Core {
             self.send_to_all(&crate::PeerMessage::Confirm(vec![fact.position]));
         }
         let own = (fact.position.incarnation == self.ledger.own()).then_some((fact.position.seq, now));
-        self.waiting.push(Entry { index, own, effect, reply });
+        if own.is_some() {
+            self.quotas.spend(now, fact.author, fact.bytes().len() as u64);
+        }
+        self.waiting.push(Entry { index, own, author: fact.author, effect, reply });
     }
 
     /// Applies a fact to the state. Says what the views take in, and what happens when it is released.

@@ -171,7 +171,7 @@ impl Core {
         }
         link.serving += 1;
         let upto = pull.upto.min(durable);
-        let job = self.jobs.begin(Job::Serve { peer, link: id, pull });
+        let job = self.jobs.begin(Job::Serve { peer, link: id, pull }, None);
         let query = Query::Facts { from: pull.from, upto, limit_bytes: PIECE_BYTES as u32 };
         self.outputs.push_back(Output::Query(job, query));
     }

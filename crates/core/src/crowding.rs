@@ -63,7 +63,7 @@ impl Core {
             let good = self.directory.good_sessions(account);
             let next: Vec<TokenHash> = good.iter().take(good.len() / 2).copied().collect();
             for token in next {
-                if self.connections.is_used(account, token) && self.room_for_facts().is_ok() {
+                if self.connections.is_used(account, token) && self.room_for_people().is_ok() {
                     hit("use of a session noted in a crowd");
                     let at_ms = self.middle_clock(now).wall_ms();
                     self.make_used(now, account, token, at_ms);

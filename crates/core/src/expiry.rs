@@ -90,7 +90,7 @@ impl Core {
         let Some(last_ms) = self.directory.last_used(account, token) else { return };
         let noted_ms = self.config.settings.use_noted.as_millis() as u64;
         let at_ms = self.middle_clock(now).wall_ms();
-        if at_ms > last_ms.saturating_add(noted_ms) && self.room_for_facts().is_ok() {
+        if at_ms > last_ms.saturating_add(noted_ms) && self.room_for_people().is_ok() {
             hit("use of a session noted");
             self.make_used(now, account, token, at_ms);
         }

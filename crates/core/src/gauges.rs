@@ -128,7 +128,7 @@ impl Core {
         let wanted = self.wanted.iter().map(|(&incarnation, upto)| upto.0.saturating_sub(taken.seq(incarnation).0));
         Gauges {
             stale: self.health.stale,
-            disk_has_room: self.disk_has_room,
+            disk_has_room: self.disk == crate::io::DiskRoom::Enough,
             views_ready: self.views_ready,
             facts: self.ledger.end.0,
             facts_on_disk: self.ledger.durable_end.0,

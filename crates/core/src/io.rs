@@ -70,8 +70,8 @@ pub enum Input {
     Stored(LogIndex),
     /// The [`Output::Repair`] of this position is on disk.
     Repaired(Position),
-    /// Whether the disk has room for new things. While it has not, only what frees people is taken.
-    DiskRoom(bool),
+    /// How much room the disk has.
+    DiskRoom(DiskRoom),
     /// Whether the views can be asked: not while they are made anew. Said before the replica starts, or when they
     /// are there. Until then nobody is let in; taking part in the replication needs no views.
     ViewsReady(bool),
@@ -85,6 +85,18 @@ pub enum Input {
     Matched(JobId, Result<Matched, BadPattern>),
     /// Time has passed.
     Timer,
+}
+
+/// How much room there is on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DiskRoom {
+    /// None: only what frees room or people is taken: deletions, logouts, confirms of delivery.
+    None,
+    /// A reserve for people who are there already: they can also log in, change their password, and block somebody. No
+    /// new messages or accounts.
+    Reserve,
+    /// For everything.
+    Enough,
 }
 
 /// A password fits a hash.
@@ -401,6 +413,12 @@ pub enum Refusal {
         /// After so many milliseconds another try makes sense.
         retry_ms: u64,
     },
+    /// An account has written enough for now.
+    #[error("You have written as much as one account may write in a day; there is room for this message in {} s.", retry_ms.div_ceil(1000))]
+    QuotaUsed {
+        /// After so many milliseconds there is room for it.
+        retry_ms: u64,
+    },
     /// The disk is full.
     #[error("The disk of this replica is full: it can read, deliver and delete, but not take in anything new.")]
     StorageFull,
@@ -451,6 +469,8 @@ pub enum CloseReason {
 pub struct Health {
     /// It started alone, was not the last one up, and has met no other replica yet.
     pub stale: bool,
+    /// Its disk has no room for new messages and accounts.
+    pub disk_full: bool,
     /// Of each replica, in the group's order.
     pub replicas: Vec<Standing>,
 }

@@ -49,6 +49,27 @@ pub(crate) enum Job {
     ReadAhead { peer: ReplicaId, link: LinkId },
 }
 
+impl Job {
+    /// The connection that it is for, if it is for one.
+    pub(crate) fn connection(&self) -> Option<ConnectionId> {
+        match self {
+            Self::Create { connection, .. }
+            | Self::CreateAgain { connection, .. }
+            | Self::Login { connection, .. }
+            | Self::OldPassword { connection, .. }
+            | Self::NewPassword { connection, .. }
+            | Self::LoginCount { connection, .. }
+            | Self::ListenCount { connection, .. }
+            | Self::Inbox { connection }
+            | Self::Outbox { connection, .. }
+            | Self::History { connection, .. }
+            | Self::Conversations { connection, .. }
+            | Self::KnownMessage { connection, .. } => Some(*connection),
+            Self::MailboxCount { .. } | Self::Serve { .. } | Self::ReadAhead { .. } => None,
+        }
+    }
+}
+
 /// An account that a login may mean, as it was when its password went to be checked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Candidate {
@@ -59,26 +80,70 @@ pub(crate) struct Candidate {
     pub(crate) hash: Option<Order>,
 }
 
+/// To whom a job belongs: no one of them may take the places of all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Owner {
+    /// A connection without a login.
+    Connection(ConnectionId),
+    Account(AccountId),
+}
+
 /// The jobs under way.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Jobs {
     last: u64,
-    jobs: BTreeMap<JobId, Job>,
+    /// With their owners; those of the replica itself have none.
+    jobs: BTreeMap<JobId, (Job, Option<Owner>)>,
+    owners: BTreeMap<Owner, usize>,
 }
 
 impl Jobs {
-    pub(crate) fn begin(&mut self, job: Job) -> JobId {
+    pub(crate) fn begin(&mut self, job: Job, owner: Option<Owner>) -> JobId {
         self.last += 1;
         let id = JobId(self.last);
-        self.jobs.insert(id, job);
+        self.jobs.insert(id, (job, owner));
+        if let Some(owner) = owner {
+            *self.owners.entry(owner).or_default() += 1;
+        }
         id
     }
 
     pub(crate) fn done(&mut self, id: JobId) -> Option<Job> {
-        self.jobs.remove(&id)
+        let (job, owner) = self.jobs.remove(&id)?;
+        if let Some(owner) = owner
+            && let Some(count) = self.owners.get_mut(&owner)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.owners.remove(&owner);
+            }
+        }
+        Some(job)
     }
 
     pub(crate) fn len(&self) -> usize {
         self.jobs.len()
+    }
+
+    /// How many belong to one of them.
+    pub(crate) fn of(&self, owner: Owner) -> usize {
+        self.owners.get(&owner).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_are_counted_for_their_owners_until_they_are_done() {
+        let (ann, mut jobs) = (Owner::Account(AccountId(1)), Jobs::default());
+        let begun: Vec<_> = (0..3).map(|n| jobs.begin(Job::Inbox { connection: ConnectionId(n) }, Some(ann))).collect();
+        jobs.begin(Job::MailboxCount { account: AccountId(1) }, None);
+        assert_eq!((jobs.of(ann), jobs.of(Owner::Connection(ConnectionId(1))), jobs.len()), (3, 0, 4));
+        for id in begun {
+            assert!(jobs.done(id).is_some() && jobs.done(id).is_none());
+        }
+        assert_eq!((jobs.of(ann), jobs.len(), jobs.owners.len()), (0, 1, 0));
     }
 }

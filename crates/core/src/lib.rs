@@ -52,6 +52,7 @@ pub mod pattern;
 pub mod peer_message;
 mod peers;
 mod presence;
+mod quotas;
 mod receipts;
 mod release;
 mod replication;
@@ -92,6 +93,7 @@ pub struct Core {
     keys: keys::Keys,
     receipts: receipts::Receipts,
     mailboxes: mailboxes::Mailboxes,
+    quotas: quotas::Quotas,
     /// Applied, and not on disk yet: the views get it when it is.
     unapplied: VecDeque<Applied>,
     damage: damage::Damage,
@@ -118,7 +120,7 @@ pub struct Core {
     /// Pushing was left off, for others to have their turn, until then.
     more_to_push: Option<Mono>,
     tally: gauges::Tally,
-    disk_has_room: bool,
+    disk: io::DiskRoom,
     views_ready: bool,
     sweep: expiry::Sweep,
     /// Accounts with many sessions, of which one was opened since the last tick.
@@ -152,6 +154,7 @@ impl Core {
         }
         let health = Health {
             stale: config.replicas > 1 && !alone && !planted(Bug::NeverStale),
+            disk_full: false,
             replicas: replicas.map(standing).collect(),
         };
         Self {
@@ -160,6 +163,7 @@ impl Core {
             keys,
             receipts: receipts::Receipts::new(config.settings.receipts),
             mailboxes: mailboxes::Mailboxes::default(),
+            quotas: quotas::Quotas::new(config.settings.account_bytes_per_day),
             unapplied: VecDeque::new(),
             damage: damage::Damage::new(unreadable),
             peers,
@@ -177,7 +181,7 @@ impl Core {
             lists: listing::Lists::default(),
             more_to_push: None,
             tally: gauges::Tally::default(),
-            disk_has_room: true,
+            disk: io::DiskRoom::Enough,
             views_ready: true,
             sweep: expiry::Sweep::new(now, &config),
             crowded: BTreeSet::new(),
@@ -249,7 +253,9 @@ impl Core {
             Input::LinkDown(peer, link) => self.on_link_down(now, peer, link),
             Input::Stored(upto) => self.on_stored(now, upto),
             Input::Repaired(position) => self.on_repaired(position),
-            Input::DiskRoom(room) => self.disk_has_room = room || planted(Bug::TakesInOnFullDisk),
+            Input::DiskRoom(room) => {
+                self.disk = if planted(Bug::TakesInOnFullDisk) { io::DiskRoom::Enough } else { room };
+            }
             Input::ViewsReady(ready) => self.views_ready = ready || planted(Bug::AsksViewsTooEarly),
             Input::Hashed(job, hash, token) => self.on_hashed(now, job, hash, token),
             Input::Checked(job, fits, token) => self.on_checked(now, job, fits, token),

@@ -70,8 +70,8 @@ impl Core {
             let text = "This password was changed 20 times within a day. Please try again tomorrow.";
             return Err(Refusal::BadPassword(text));
         }
-        self.room_for_facts()?;
-        self.room_for_jobs()?;
+        self.room_for_people()?;
+        self.room_for_jobs(id)?;
         self.wait(id);
         self.check(id, Job::OldPassword { connection: id, tag, new, key, replaces }, old, vec![hash]);
         Ok(())

@@ -7,7 +7,7 @@
 //! 2. Nothing is shown before it is on the disk of the replica that shows it.
 //! 3. What is shown on a connection follows the log, which is closed under causes.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use lastword_facts::ids::{AccountId, Key, LogIndex, Position, Seq};
@@ -24,6 +24,8 @@ pub(crate) struct Entry {
     pub(crate) index: LogIndex,
     /// For an own fact: its number, and when it was made.
     pub(crate) own: Option<(Seq, Mono)>,
+    /// Whose deed it is.
+    pub(crate) author: AccountId,
     /// What it does when it is released.
     pub(crate) effect: Effect,
     /// Who is answered when it is released.
@@ -91,6 +93,8 @@ pub(crate) struct Waiting {
     pub(crate) reads: VecDeque<(LogIndex, ConnectionId, Tag, Result<Answer, Refusal>)>,
     /// Own facts among the entries.
     pub(crate) own: usize,
+    /// The same, of each author.
+    own_by: BTreeMap<AccountId, usize>,
     /// The last own fact that was released.
     pub(crate) released: Seq,
     /// Retries that were answered, and are not known to be on all disks.
@@ -103,8 +107,16 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     pub(crate) fn push(&mut self, entry: Entry) {
-        self.own += usize::from(entry.own.is_some());
+        if entry.own.is_some() {
+            self.own += 1;
+            *self.own_by.entry(entry.author).or_default() += 1;
+        }
         self.entries.push_back(entry);
+    }
+
+    /// How many own facts of an account wait.
+    pub(crate) fn of_account(&self, account: AccountId) -> usize {
+        self.own_by.get(&account).copied().unwrap_or_default()
     }
 
     /// The next entry that may be released, if the own disk has everything up to `durable` and every
@@ -121,7 +133,15 @@ impl Waiting {
         } else {
             self.entries.pop_front_if(|entry| free(entry))?
         };
-        self.own -= usize::from(entry.own.is_some());
+        if entry.own.is_some() {
+            self.own -= 1;
+            if let Some(count) = self.own_by.get_mut(&entry.author) {
+                *count -= 1;
+                if *count == 0 {
+                    self.own_by.remove(&entry.author);
+                }
+            }
+        }
         Some(entry)
     }
 

@@ -9,7 +9,7 @@ use lastword_facts::views::Query;
 use lastword_marks::{Bug, hit, planted};
 
 use crate::Core;
-use crate::io::{Health, JobId, Leave, LinkId, Output, ReplicaId, Report, Standing};
+use crate::io::{DiskRoom, Health, JobId, Leave, LinkId, Output, ReplicaId, Report, Standing};
 use crate::jobs::Job;
 use crate::pace;
 use crate::peer_message::{Hello, PEER_VERSION, PeerMessage};
@@ -255,7 +255,7 @@ impl Core {
         self.more_to_push = more;
         for (peer, link, from, upto) in reads {
             hit("own facts read from disk to be pushed");
-            let job = self.jobs.begin(Job::ReadAhead { peer, link });
+            let job = self.jobs.begin(Job::ReadAhead { peer, link }, None);
             if let Some(link) = self.peers.link(peer, link) {
                 link.reading = Some(job);
             }
@@ -375,7 +375,7 @@ impl Core {
             let standing = if link.in_sync_since.is_some() { Standing::InSync } else { Standing::CatchingUp };
             replicas[usize::from(peer.0)] = standing;
         }
-        Health { stale, replicas }
+        Health { stale, disk_full: self.disk != DiskRoom::Enough, replicas }
     }
 
     pub(crate) fn send(&mut self, peer: ReplicaId, link: LinkId, message: PeerMessage) {

@@ -10,8 +10,8 @@ use lastword_marks::{Bug, hit, planted};
 
 use crate::Core;
 use crate::connections::Refused;
-use crate::io::{Answer, CloseReason, ConnectionId, Output, Receiver, Refusal, Request, Tag};
-use crate::jobs::Job;
+use crate::io::{Answer, CloseReason, ConnectionId, DiskRoom, Output, Receiver, Refusal, Request, Tag};
+use crate::jobs::{Job, Owner};
 use crate::keys::{Known, Lookup};
 use crate::later::Why;
 use crate::release::{Login, Reply, SentDraft};
@@ -24,8 +24,13 @@ const REFUSED_FOR: Duration = Duration::from_secs(3);
 const LATER_RETRY_MS: u64 = 1000;
 /// No more messages are read for an answer once they have this many bytes: a line, which is what they have to fit into.
 pub(crate) const ANSWER_BYTES: u32 = 64 * 1024;
-/// Jobs under way at a time, over all connections.
+/// Jobs under way at a time, over all connections, and of one account or of one connection without a login.
 const JOBS: usize = 20_000;
+const JOBS_OF_ONE: usize = 1000;
+/// What a fact takes on the disk besides a text that it has, in bytes, roughly.
+const FACT_BYTES: usize = 100;
+/// One account may have this part of the facts in flight.
+const IN_FLIGHT_PART: usize = 4;
 
 impl Core {
     pub(crate) fn on_closed(&mut self, connection: ConnectionId) {
@@ -88,7 +93,7 @@ impl Core {
             Request::Send { to, text, key } => self.send_message(now, id, tag, to, text, key)?,
             Request::Pending { limit, after } => {
                 let account = self.logged_in(id)?.account;
-                self.room_for_jobs()?;
+                self.room_for_jobs(id)?;
                 self.query(
                     Job::Outbox { connection: id, tag },
                     Query::Outbox { account, after, limit, bytes: ANSWER_BYTES },
@@ -96,7 +101,7 @@ impl Core {
             }
             Request::Listen => {
                 self.logged_in(id)?;
-                self.room_for_jobs()?;
+                self.room_for_jobs(id)?;
                 self.on_listen(id, tag);
             }
             Request::Delivered { upto } => {
@@ -106,7 +111,7 @@ impl Core {
             Request::History { with, limit, before, bytes } => self.history(id, tag, &with, limit, before, bytes)?,
             Request::Conversations { limit, before } => {
                 let account = self.logged_in(id)?.account;
-                self.room_for_jobs()?;
+                self.room_for_jobs(id)?;
                 let job = Job::Conversations { connection: id, tag, account, limit, goes_on: before.is_some() };
                 self.query(job, Query::Conversations { account, before, limit, bytes: ANSWER_BYTES });
             }
@@ -120,7 +125,16 @@ impl Core {
 
     /// Whether something new may be taken in.
     pub(crate) fn room_for_facts(&self) -> Result<(), Refusal> {
-        if !self.disk_has_room {
+        self.room_on_disk(DiskRoom::Enough)
+    }
+
+    /// Whether something small may be taken in of people who have an account: for these there is a reserve.
+    pub(crate) fn room_for_people(&self) -> Result<(), Refusal> {
+        self.room_on_disk(DiskRoom::Reserve)
+    }
+
+    fn room_on_disk(&self, least: DiskRoom) -> Result<(), Refusal> {
+        if self.disk < least {
             return Err(Refusal::StorageFull);
         }
         if self.waiting.own >= self.config.settings.in_flight {
@@ -173,6 +187,17 @@ impl Core {
         if room.is_there { Ok(()) } else { Err(Refusal::MailboxFull { retry_ms: LATER_RETRY_MS }) }
     }
 
+    /// Whether an account may write a fact with a text of this many bytes: its share of the disk is not used up, and
+    /// neither is its share of what waits for disks.
+    pub(crate) fn room_of_account(&self, now: Now, account: AccountId, bytes: usize) -> Result<(), Refusal> {
+        if self.waiting.of_account(account) >= self.config.settings.in_flight.div_ceil(IN_FLIGHT_PART) {
+            hit("an account has its share in flight");
+            return Err(Refusal::TooMany { retry_ms: 100 });
+        }
+        let room = self.quotas.room(now.mono, account, (bytes + FACT_BYTES) as u64);
+        room.map_err(|retry_ms| Refusal::QuotaUsed { retry_ms })
+    }
+
     /// Whether a new message of a connection to somebody may be taken in, and overtakes none.
     fn room_in_order(
         &mut self,
@@ -180,9 +205,12 @@ impl Core {
         id: ConnectionId,
         to: AccountId,
         from: AccountId,
+        bytes: usize,
         key: Key,
     ) -> Result<(), Refusal> {
-        let room = self.room_for_message(now, id).and_then(|()| self.room_in_mailbox(now, to, from));
+        let room = self.room_for_message(now, id);
+        let room = room.and_then(|()| self.room_of_account(now, from, bytes));
+        let room = room.and_then(|()| self.room_in_mailbox(now, to, from));
         let Some(connection) = self.connections.of(id) else { return room };
         let is_behind = connection.later.is_behind(now.mono, key) && !planted(Bug::LetsOvertake);
         let why = if room.is_ok() { Why::Behind } else { Why::NoRoom };
@@ -196,14 +224,26 @@ impl Core {
         };
         match room {
             Ok(()) => connection.later.take(now.mono, key),
-            Err(Refusal::TooMany { .. } | Refusal::MailboxFull { .. }) => connection.later.tell(now.mono, key, why),
+            Err(Refusal::TooMany { .. } | Refusal::MailboxFull { .. } | Refusal::QuotaUsed { .. }) => {
+                connection.later.tell(now.mono, key, why)
+            }
             Err(_) => {}
         }
         room
     }
 
-    pub(crate) fn room_for_jobs(&self) -> Result<(), Refusal> {
-        if self.jobs.len() >= JOBS { Err(Refusal::TooMany { retry_ms: 100 }) } else { Ok(()) }
+    /// Whether a connection may have something more looked up or hashed.
+    pub(crate) fn room_for_jobs(&self, id: ConnectionId) -> Result<(), Refusal> {
+        if self.jobs.len() >= JOBS || self.jobs.of(self.owner(id)) >= JOBS_OF_ONE {
+            hit("as many jobs as there may be");
+            return Err(Refusal::TooMany { retry_ms: 100 });
+        }
+        Ok(())
+    }
+
+    /// To whom the jobs of a connection belong.
+    pub(crate) fn owner(&self, id: ConnectionId) -> Owner {
+        self.connections.login(id).map_or(Owner::Connection(id), |login| Owner::Account(login.account))
     }
 
     fn status(&mut self, id: ConnectionId, tag: Tag) {
@@ -231,7 +271,7 @@ impl Core {
             Lookup::Known(known) => self.send_if_new(now, id, tag, to, text, key, Some(known)),
             Lookup::New => self.send_if_new(now, id, tag, to, text, key, None),
             Lookup::Unsure => {
-                if let Err(refusal) = self.room_for_jobs() {
+                if let Err(refusal) = self.room_for_jobs(id) {
                     if let Some(connection) = self.connections.of(id) {
                         connection.later.tell(now.mono, key, Why::NoRoom);
                     }
@@ -277,7 +317,7 @@ impl Core {
         let Some(to) = found else {
             return self.answer(id, tag, Err(Refusal::NoSuchUser("The recipient user does not exist.")));
         };
-        if let Err(refusal) = self.room_in_order(now, id, to, author, key) {
+        if let Err(refusal) = self.room_in_order(now, id, to, author, text.len(), key) {
             return self.answer(id, tag, Err(refusal));
         }
         let at_ms = now.wall_ms();
@@ -303,19 +343,21 @@ impl Core {
         };
         let other = other.ok_or(Refusal::NoSuchUser("There is no user of that name."))?;
         let bytes = bytes.min(ANSWER_BYTES);
-        self.room_for_jobs()?;
+        self.room_for_jobs(id)?;
         let job = Job::History { connection: id, tag, with: other };
         self.query(job, Query::History { one, other, before, limit, bytes });
         Ok(())
     }
 
     pub(crate) fn check(&mut self, id: ConnectionId, job: Job, password: crate::io::Password, hashes: Vec<String>) {
-        let job = self.jobs.begin(job);
+        let owner = self.owner(id);
+        let job = self.jobs.begin(job, Some(owner));
         self.outputs.push_back(Output::Check(job, id, password, hashes));
     }
 
     pub(crate) fn hash(&mut self, id: ConnectionId, job: Job, password: crate::io::Password) {
-        let job = self.jobs.begin(job);
+        let owner = self.owner(id);
+        let job = self.jobs.begin(job, Some(owner));
         self.outputs.push_back(Output::Hash(job, id, password));
     }
 }

@@ -2,8 +2,9 @@
 
 mod world;
 
+use lastword_core::Input;
 use lastword_core::Settings;
-use lastword_core::io::{Answer, ConnectionId, Refusal, Request};
+use lastword_core::io::{Answer, ConnectionId, DiskRoom, Password, Refusal, Request};
 use world::{World, send};
 
 fn texts(range: std::ops::Range<usize>) -> Vec<String> {
@@ -93,4 +94,82 @@ fn nothing_overtakes_what_is_to_come_later() {
     world.send_text(alice, "bob", "last");
     let all: Vec<String> = (0..60).map(|n| n.to_string()).chain(["last".to_owned()]).collect();
     assert_eq!(world.texts(bob), all);
+}
+
+/// With the last of the disk people can still log in, change a password and go; there are no new messages or accounts.
+#[test]
+fn a_full_disk_has_a_reserve_for_people() {
+    let mut world = World::new(1);
+    let (alice, bob) = (world.connect(0), world.connect(0));
+    world.create(alice, "alice").unwrap();
+    world.create(bob, "bob").unwrap();
+    world.send_text(bob, "alice", "before");
+    let watcher = world.connect(0);
+    let disk_full = |world: &mut World| match world.call(watcher, Request::Status).unwrap() {
+        Answer::Status { health, .. } => health.disk_full,
+        other => panic!("{other:?}"),
+    };
+    assert!(!disk_full(&mut world));
+    world.input(0, Input::DiskRoom(DiskRoom::Reserve));
+    assert!(disk_full(&mut world));
+    let key = world.key();
+    assert_eq!(world.call(bob, send("alice", "x", key)), Err(Refusal::StorageFull));
+    let stranger = world.connect(0);
+    assert_eq!(world.create(stranger, "carol"), Err(Refusal::StorageFull));
+    let again = world.connect(0);
+    assert!(matches!(world.login(again, "alice"), Ok(Answer::LoggedIn { pending: 1, .. })));
+    let (old, new, key) = (Password("secret".into()), Password("another".into()), world.key());
+    assert!(world.call(again, Request::Password { old, new, key }).is_ok());
+    world.call(again, Request::Listen).unwrap();
+    world.run(100);
+    world.confirm_last(again);
+    world.input(0, Input::DiskRoom(DiskRoom::None));
+    assert!(disk_full(&mut world));
+    let last = world.connect(0);
+    assert_eq!(world.login(last, "bob"), Err(Refusal::StorageFull));
+    let key = world.key();
+    assert!(world.call(bob, Request::Delete { key }).is_ok(), "what makes room goes on");
+    world.input(0, Input::DiskRoom(DiskRoom::Enough));
+    assert!(!disk_full(&mut world));
+    assert!(world.create(stranger, "carol").is_ok());
+}
+
+#[test]
+fn an_account_may_write_so_much_in_a_day() {
+    let mut world = World::with(1, Settings { account_bytes_per_day: Some(86_400), ..Settings::default() });
+    let (alice, bob) = (world.connect(0), world.connect(0));
+    world.create(alice, "alice").unwrap();
+    world.create(bob, "bob").unwrap();
+    let text = "x".repeat(10_000);
+    let mut write = |connection, text: &str| {
+        let key = world.key();
+        world.call(connection, send("bob", text, key))
+    };
+    let taken = (0..20).take_while(|_| write(alice, &text).is_ok()).count();
+    assert_eq!(taken, 8);
+    let Err(Refusal::QuotaUsed { retry_ms }) = write(alice, &text) else { panic!() };
+    assert!((1000..10_000_000).contains(&retry_ms), "{retry_ms}");
+    assert!(write(bob, &text).is_ok(), "others go on");
+    world.run(retry_ms + 3000);
+    let key = world.key();
+    assert!(world.call(alice, send("bob", &text, key)).is_ok());
+}
+
+/// One account that has all of its share waiting for disks leaves room for others.
+#[test]
+fn an_account_has_a_share_of_what_is_in_flight() {
+    let mut world = World::with(1, Settings { in_flight: 40, ..Settings::default() });
+    let (alice, bob) = (world.connect(0), world.connect(0));
+    world.create(alice, "alice").unwrap();
+    world.create(bob, "bob").unwrap();
+    let ask = |world: &mut World, connection, n: usize| {
+        let key = world.key();
+        world.ask(connection, send("bob", &n.to_string(), key))
+    };
+    let asked: Vec<_> = (0..60).map(|n| ask(&mut world, alice, n)).collect();
+    let other = ask(&mut world, bob, 0);
+    world.run(300);
+    let taken = asked.iter().filter(|&&tag| matches!(world.answer(alice, tag), Some(Ok(_)))).count();
+    assert_eq!(taken, 10);
+    assert!(matches!(world.answer(bob, other), Some(Ok(_))));
 }

@@ -130,7 +130,17 @@ impl Group {
                 let _ = writeln!(table, "{}", line.replace(char::is_control, "?"));
             }
         }
-        table + &self.verdict()
+        table + &self.full_disks() + &self.verdict()
+    }
+
+    /// A line for each replica whose disk is full.
+    fn full_disks(&self) -> String {
+        let full = self.0.iter().filter(|(_, row)| row.said.as_ref().is_ok_and(|hello| hello.disk_full));
+        let line = |(name, _): (&String, _)| {
+            let name = name.replace(char::is_control, "?");
+            format!("The disk of {name} is full: {name} takes no new messages or accounts. Make room on it.\n")
+        };
+        full.map(line).collect()
     }
 
     fn has_problem(&self) -> bool {
@@ -145,6 +155,9 @@ impl Group {
             0 => "Nobody answers: are the servers running, and are these their addresses?".to_owned(),
             _ if self.has_problem() => "Some replicas can't meet. Correct what stands above.".to_owned(),
             _ if self.is_whole() => format!("All {all} answer and are in sync."),
+            _ if answering == all && self.0.values().all(|row| row.said.as_ref().is_ok_and(is_in_sync)) => {
+                format!("All {all} answer and are in sync, and not all is well: see above.")
+            }
             _ if answering == all => "All answer, and not all are in sync (yet): see above.".to_owned(),
             _ => format!("{answering} of {all} answer: start the others again, they catch up by themselves."),
         }
@@ -163,6 +176,10 @@ fn name_of(rows: &BTreeMap<String, Row>, hello: &Hello) -> String {
 }
 
 fn is_well(hello: &Hello) -> bool {
+    is_in_sync(hello) && !hello.disk_full
+}
+
+fn is_in_sync(hello: &Hello) -> bool {
     let well = |state| matches!(state, ReplicaState::Own | ReplicaState::InSync);
     !hello.stale && hello.replicas.iter().all(|replica| well(replica.state))
 }
@@ -217,6 +234,7 @@ mod tests {
             version: 1,
             replica: name.into(),
             stale,
+            disk_full: false,
             replicas: states.iter().map(replica).collect(),
         };
         Row { address: format!("{name}:1"), said: Ok(hello) }
@@ -242,6 +260,12 @@ mod tests {
         let table = group(vec![("a", apart)]).table();
         assert!(table.contains("b not met") && table.contains("a can't meet b (b:1): it has another cluster key\n"));
         assert!(!table.contains("down") && table.ends_with("Correct what stands above."), "{table}");
+        let mut full = a();
+        full.said.as_mut().expect("it answered").disk_full = true;
+        let full = group(vec![("a", full), ("b", hello("b", false, &[("a", InSync), ("b", Own)]))]);
+        assert!(!full.is_whole());
+        assert!(full.table().contains("\nThe disk of a is full: "), "{}", full.table());
+        assert!(full.table().ends_with("not all is well: see above."), "{}", full.table());
         let silent = Row { address: "b:1".into(), said: Err(Refusal::new(Code::Unavailable, "refused")) };
         let silent = group(vec![("a", a()), ("b", silent)]);
         assert!(!silent.is_whole());

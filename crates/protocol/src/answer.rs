@@ -131,6 +131,9 @@ pub struct Hello {
     pub replica: String,
     /// It started alone, was not the last one up, and has met no other replica yet.
     pub stale: bool,
+    /// Its disk has no room for new messages and accounts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disk_full: bool,
     /// The whole group.
     pub replicas: Vec<Replica>,
 }
@@ -186,6 +189,9 @@ pub struct Status {
     pub replica: String,
     /// See [`Hello::stale`].
     pub stale: bool,
+    /// See [`Hello::disk_full`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disk_full: bool,
     /// The whole group.
     pub replicas: Vec<Replica>,
 }

@@ -18,6 +18,9 @@ pub enum Event {
         replicas: Vec<Replica>,
         /// See [`crate::answer::Hello::stale`].
         stale: bool,
+        /// See [`crate::answer::Hello::disk_full`].
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        disk_full: bool,
     },
     /// Somebody has come or gone: only on a connection that has asked for its `conversations`, of the people in them.
     Presence(Presence),

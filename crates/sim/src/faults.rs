@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lastword_core::io::DiskRoom;
 use lastword_core::{Input, Mono};
 
 use crate::disk::{Disk, Survives};
@@ -66,10 +67,11 @@ impl World {
                 if self.nodes[node].is_up() && self.nodes[node].full.is_none() {
                     self.say(|| format!("the disk of n{node} is full"));
                     self.nodes[node].full = Some(self.now);
-                    let most = if self.chance.per_mille(500) { 60 } else { 4000 };
+                    let most = if node % 2 == 0 { 60 } else { 4000 };
                     let wait = self.chance.ms(5..most);
                     self.after(wait, Happening::Room { node });
-                    self.input(node, Input::DiskRoom(false));
+                    let room = if self.chance.per_mille(500) { DiskRoom::Reserve } else { DiskRoom::None };
+                    self.input(node, Input::DiskRoom(room));
                 }
             }
             Fault::Damage => self.damage(node),

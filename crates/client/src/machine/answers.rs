@@ -103,7 +103,7 @@ impl Machine {
         match event {
             event::Event::Message(message) => self.on_message(r, message),
             event::Event::Receipt(receipt) => self.tell(Event::Receipt(receipt)),
-            event::Event::Replicas { replicas, stale } if self.leadership.leader == Some(r) => {
+            event::Event::Replicas { replicas, stale, .. } if self.leadership.leader == Some(r) => {
                 self.tell(Event::Replicas { replicas, stale });
             }
             event::Event::Presence(presence) if self.leadership.leader == Some(r) => {

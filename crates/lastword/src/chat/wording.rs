@@ -281,7 +281,7 @@ mod tests {
             replica("b", ReplicaState::CatchingUp),
             replica("c", ReplicaState::Down),
         ];
-        let mut answer = Status { name: None, replica: "a".into(), stale: false, replicas };
+        let mut answer = Status { name: None, replica: "a".into(), stale: false, disk_full: false, replicas };
         assert_eq!(
             status(&answer),
             ["User not logged in", "Connected to a. Servers: a (a:1) up, b (b:1) catching up, c (c:1) down",]

@@ -37,6 +37,10 @@ pub(crate) struct LimitArguments {
     /// they are counted now and then.)
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pending_per_account: u64,
+    /// Bytes that one account may write to this server in a day (messages, and all else that is kept); 0: any number
+    /// [default: 268435456, which is 256 MiB, and any number where HOST is on loopback].
+    #[arg(long, value_name = "BYTES")]
+    bytes_per_account_and_day: Option<u64>,
     /// The longest that a connection may take to say what it is, in seconds.
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=600))]
     handshake: u32,
@@ -63,6 +67,7 @@ impl LimitArguments {
             login_delay_most: seconds(self.login_delay),
             line_bytes: self.line_bytes,
             pending_per_account: self.pending_per_account,
+            bytes_per_account_and_day: self.bytes_per_account_and_day,
             handshake: seconds(self.handshake),
             idle: seconds(self.idle),
         }

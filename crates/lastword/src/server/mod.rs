@@ -41,7 +41,8 @@ pub(crate) struct Arguments {
     /// uses your own key on this machine, which is made at first use (~/.local/state/lastword/local.key).
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
-    /// Below so many free mebibytes on the disk nothing new is taken in.
+    /// Stop accepting new messages and accounts when less than this much disk space is free (MiB). Logins, passwords and
+    /// deletions go on down to an eighth of it.
     #[arg(long, value_name = "MIB", default_value_t = 64)]
     min_free: u64,
     /// Views that are so many facts behind are made while the server runs.

@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use super::page::Page;
-use super::process::{Server, Talk, addresses, key, wait_until};
+use super::process::{Server, Talk, addresses, http, key, lastword, wait_until};
 use super::{counts, send};
 
 /// Nothing happens to a group of one: what it says then is known to the number.
@@ -120,4 +120,37 @@ fn what_is_wrong_with_a_disk_is_on_the_page() {
     let mut alice = Talk::to(&server.address);
     let login = json!({"op": "login", "name": "alice", "password": "secret"});
     assert_eq!(alice.ask(&login)["error"]["code"], "storage_full");
+}
+
+/// A full disk is said wherever somebody looks, and people can still get in.
+#[test]
+fn a_full_disk_is_seen_everywhere() {
+    let mut server = Server::start_at(&addresses(1)[0], &[]);
+    let mut alice = Talk::to(&server.address);
+    alice.create("alice");
+    let hello = alice.ask(&json!({"op": "hello", "version": 1}));
+    assert!(hello["ok"]["disk_full"].is_null(), "{hello}");
+    assert!(http(&server.address, "GET", "/readyz").starts_with("HTTP/1.1 200"));
+    assert!(lastword(&["status", &server.address]).status.success());
+    let free = Page::of(&server.address).value("lastword_disk_free_bytes");
+    assert!(server.stop(Signal::TERM).success());
+    // A third of what is to be free is: that is the reserve.
+    let min_free = (3.0 * free / 1024.0 / 1024.0) as u64;
+    server.arguments.extend(["--min-free".to_owned(), min_free.to_string()]);
+    server.again();
+    wait_until("the disk is full", || Page::of(&server.address).value("lastword_disk_has_room") == 0.0);
+    let mut alice = Talk::to(&server.address);
+    for op in ["hello", "status"] {
+        assert_eq!(alice.ask(&json!({"op": op}))["ok"]["disk_full"], true, "{op}");
+    }
+    let ready = http(&server.address, "GET", "/readyz");
+    assert!(ready.starts_with("HTTP/1.1 503") && ready.contains("disk full"), "{ready}");
+    assert!(http(&server.address, "GET", "/healthz").starts_with("HTTP/1.1 200"));
+    let status = lastword(&["status", &server.address]);
+    let table = String::from_utf8_lossy(&status.stdout).into_owned();
+    assert!(!status.status.success() && table.contains("The disk of a is full"), "{table}");
+    let login = json!({"op": "login", "name": "alice", "password": "secret"});
+    assert_eq!(alice.ask(&login)["ok"]["name"], "alice");
+    assert_eq!(alice.ask(&send("alice", "x"))["error"]["code"], "storage_full");
+    assert!(alice.ask(&json!({"op": "conversations"}))["ok"].is_object());
 }

@@ -7,6 +7,7 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use lastword_core::Input;
+use lastword_core::io::DiskRoom;
 use lastword_facts::Fact;
 use lastword_store::{AppendError, Log, free_space};
 
@@ -45,7 +46,7 @@ pub(super) struct LogThread {
 impl LogThread {
     pub(super) fn run(mut self, jobs: &Receiver<ToLog>) -> Result<(), ServerError> {
         let mut looked = None;
-        let mut room = true;
+        let mut room = DiskRoom::Enough;
         loop {
             let Some(batch) = self.gather(jobs)? else { return Ok(()) };
             while self.views_behind.load(Ordering::Relaxed) > VIEWS_BEHIND {
@@ -55,9 +56,8 @@ impl LogThread {
             if looked.is_none_or(|looked: Instant| looked.elapsed() > LOOK) {
                 looked = Some(Instant::now());
                 let free = free_space(&self.dir).unwrap_or(u64::MAX);
-                // Some more than the least, so that it does not flap.
-                let enough = if room { self.free_bytes_min } else { self.free_bytes_min / 4 * 5 };
-                self.say_room(&mut room, free >= enough);
+                let now = room_for(free, self.free_bytes_min, room);
+                self.say_room(&mut room, now);
             }
         }
     }
@@ -111,7 +111,7 @@ impl LogThread {
         failed.into()
     }
 
-    fn append(&mut self, batch: &[Arc<Fact>], room: &mut bool) -> Result<(), ServerError> {
+    fn append(&mut self, batch: &[Arc<Fact>], room: &mut DiskRoom) -> Result<(), ServerError> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -124,7 +124,7 @@ impl LogThread {
                     return Ok(());
                 }
                 Err(AppendError::Full) => {
-                    self.say_room(room, false);
+                    self.say_room(room, DiskRoom::None);
                     std::thread::sleep(RETRY);
                     if !*self.engine.open.borrow() {
                         return Err(AppendError::Full.into());
@@ -142,19 +142,57 @@ impl LogThread {
         metrics.log_queue.fetch_sub(facts, Ordering::Relaxed);
     }
 
-    fn say_room(&self, room: &mut bool, now: bool) {
+    fn say_room(&self, room: &mut DiskRoom, now: DiskRoom) {
         if *room == now {
             return;
         }
         *room = now;
-        if now {
-            tracing::info!("the disk of {} has room again", self.dir.display());
-        } else {
-            tracing::error!(
-                "the disk of {} is full: this replica can read, deliver and delete, but takes in nothing new until there is room",
-                self.dir.display()
-            );
+        let dir = self.dir.display();
+        match now {
+            DiskRoom::Enough => tracing::info!("the disk of {dir} has room again"),
+            DiskRoom::Reserve => tracing::error!(
+                "the disk of {dir} is full: no new messages or accounts are taken until there is room. People can log in, read, \
+                 change passwords and delete"
+            ),
+            DiskRoom::None => tracing::error!(
+                "the disk of {dir} is full to the last: nothing new is taken, and nobody can log in with a password, until \
+                 there is room. People who are logged in can read and delete"
+            ),
         }
         self.engine.give_blocking(ToCore::Input(Input::DiskRoom(now)));
+    }
+}
+
+/// How much room this many free bytes are, if at least `min` are to stay free. An eighth of those is the reserve's end.
+/// To come back it takes a quarter more, so that it does not flap.
+fn room_for(free: u64, min: u64, before: DiskRoom) -> DiskRoom {
+    let reaches =
+        |room: DiskRoom, least: u64| free >= if before < room { least.saturating_add(least / 4) } else { least };
+    if reaches(DiskRoom::Enough, min) {
+        DiskRoom::Enough
+    } else if reaches(DiskRoom::Reserve, min / 8) {
+        DiskRoom::Reserve
+    } else {
+        DiskRoom::None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_fills_and_empties_in_steps_and_does_not_flap() {
+        use DiskRoom::{Enough, None, Reserve};
+        let mut room = Enough;
+        for (free, expected) in [(80, Enough), (79, Reserve), (80, Reserve), (10, Reserve), (9, None), (10, None)] {
+            room = room_for(free, 80, room);
+            assert_eq!(room, expected, "{free} free");
+        }
+        for (free, expected) in [(12, Reserve), (99, Reserve), (100, Enough), (0, None), (100, Enough)] {
+            room = room_for(free, 80, room);
+            assert_eq!(room, expected, "{free} free");
+        }
+        assert_eq!(room_for(0, 0, Enough), Enough, "as long as the disk takes it");
     }
 }

@@ -247,12 +247,14 @@ fn done(answer: io::Answer, shape: Shape, wire: &Wire) -> Done {
             version: lastword_protocol::VERSION,
             replica: own,
             stale: health.stale,
+            disk_full: health.disk_full,
             replicas: replicas(&health, wire),
         }),
         io::Answer::Status { name, health } => Done::Status(answer::Status {
             name,
             replica: own,
             stale: health.stale,
+            disk_full: health.disk_full,
             replicas: replicas(&health, wire),
         }),
         io::Answer::Created { account, name, token, copies } => Done::Create(answer::Created {
@@ -349,7 +351,9 @@ pub fn event(event: io::Event, wire: &Wire) -> Event {
         io::Event::Presence(io::Person { account, name, online, .. }) => {
             Event::Presence(event::Presence { account: account.to_string(), name: name.to_string(), online })
         }
-        io::Event::Health(health) => Event::Replicas { replicas: replicas(&health, wire), stale: health.stale },
+        io::Event::Health(health) => {
+            Event::Replicas { replicas: replicas(&health, wire), stale: health.stale, disk_full: health.disk_full }
+        }
     }
 }
 
@@ -381,9 +385,9 @@ fn replicas(health: &io::Health, wire: &Wire) -> Vec<answer::Replica> {
 
 fn refusal(refused: &io::Refusal) -> Refusal {
     match refused {
-        io::Refusal::TooMany { retry_ms } | io::Refusal::MailboxFull { retry_ms } => {
-            Refusal::too_many(refused.to_string(), *retry_ms)
-        }
+        io::Refusal::TooMany { retry_ms }
+        | io::Refusal::MailboxFull { retry_ms }
+        | io::Refusal::QuotaUsed { retry_ms } => Refusal::too_many(refused.to_string(), *retry_ms),
         _ => Refusal::new(code_of(refused), refused.to_string()),
     }
 }
@@ -391,7 +395,7 @@ fn refusal(refused: &io::Refusal) -> Refusal {
 /// The code of a refusal.
 pub(crate) fn code_of(refused: &io::Refusal) -> Code {
     match refused {
-        io::Refusal::TooMany { .. } | io::Refusal::MailboxFull { .. } => Code::TooMany,
+        io::Refusal::TooMany { .. } | io::Refusal::MailboxFull { .. } | io::Refusal::QuotaUsed { .. } => Code::TooMany,
         io::Refusal::BadRequest(_) | io::Refusal::BadPattern(_) => Code::BadRequest,
         io::Refusal::TooLong(_) => Code::TooLong,
         io::Refusal::NotLoggedIn => Code::NotLoggedIn,

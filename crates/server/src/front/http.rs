@@ -195,6 +195,10 @@ async fn respond(parts: &Parts, shared: &Arc<Shared>, upgraded: &AtomicBool) -> 
                 StatusCode::SERVICE_UNAVAILABLE,
                 "stale: this replica has not met another one since its start\n",
             ),
+            Some(health) if path == "/readyz" && health.disk_full => Response::text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "disk full: this replica takes no new messages or accounts\n",
+            ),
             Some(_) => Response::text(StatusCode::OK, "ok\n"),
         },
         _ => page::respond(parts, &group.members).unwrap_or_else(|| {

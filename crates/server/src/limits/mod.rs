@@ -35,6 +35,9 @@ pub struct Limits {
     pub line_bytes: usize,
     /// Messages that may wait for one account.
     pub pending_per_account: u64,
+    /// Bytes that one account may write in a day on this replica; 0 is no limit. If nothing is said, 256 MiB, unless
+    /// the server listens on loopback.
+    pub bytes_per_account_and_day: Option<u64>,
     /// How long a connection has to say what it is, for its TLS handshake, and for its first line: each.
     pub handshake: Duration,
     /// A connection on which nothing went either way for so long is closed.
@@ -52,6 +55,7 @@ impl Default for Limits {
             login_delay_most: Duration::from_secs(5),
             line_bytes: lastword_protocol::LINE_BYTES,
             pending_per_account: 100_000,
+            bytes_per_account_and_day: None,
             handshake: Duration::from_secs(10),
             idle: Duration::from_secs(3600),
         }
@@ -65,6 +69,20 @@ impl Limits {
         // Multiples of the golden ratio lie as evenly between 0 and 1 as numbers in a row can (Knuth, volume 3, 6.4).
         let part = connection.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
         self.handshake + self.handshake.mul_f64(part as f64 / f64::from(u32::MAX) / 4.0)
+    }
+}
+
+/// Bytes that an account may write in a day, if nothing is said.
+const BYTES_PER_DAY: u64 = 256 * 1024 * 1024;
+
+impl Limits {
+    /// What [`Limits::bytes_per_account_and_day`] comes to for a server that listens there.
+    pub(crate) fn account_bytes_per_day(&self, on_loopback: bool) -> Option<u64> {
+        match self.bytes_per_account_and_day {
+            Some(0) => None,
+            Some(most) => Some(most),
+            None => (!on_loopback).then_some(BYTES_PER_DAY),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Disks: what is handed to them, when it is synced, and what is left after a crash.
 
+use lastword_core::io::DiskRoom;
+
 use super::*;
 
 impl World {
@@ -122,7 +124,7 @@ impl World {
 
     pub(super) fn make_room(&mut self, node: usize) {
         if self.nodes[node].full.take().is_some() {
-            self.input(node, Input::DiskRoom(true));
+            self.input(node, Input::DiskRoom(DiskRoom::Enough));
         }
     }
 
