@@ -25,8 +25,9 @@ pub(super) fn sent(sent: &Sent) -> Value {
 }
 
 pub(super) fn status(status: &Status) -> Value {
-    let Status { name, replica, stale, replicas } = status;
-    json!({ "name": name, "replica": replica, "stale": stale, "replicas": self::replicas(replicas) })
+    let Status { name, replica, stale, disk_full, replicas } = status;
+    let replicas = self::replicas(replicas);
+    json!({ "name": name, "replica": replica, "stale": stale, "disk_full": disk_full, "replicas": replicas })
 }
 
 fn replicas(replicas: &[Replica]) -> Value {
