@@ -140,8 +140,8 @@ impl Core {
     /// A replica, from what its views hold. Then [`Core::replay`] hands in the rest of its log, and
     /// the first [`Core::handle`] starts it.
     pub fn new(config: Config, snapshot: Snapshot, now: Now) -> Self {
-        let Snapshot { index, vector, stamp, unreadable, accounts, recent, keys_from, alone } = snapshot;
-        let mut keys = keys::Keys::new(keys_from, config.settings.recent_keys);
+        let Snapshot { index, vector, stamp, unreadable, accounts, recent, keys_from, ahead, alone } = snapshot;
+        let mut keys = keys::Keys::new(keys_from, ahead, config.settings.recent_keys);
         for message in recent {
             let known = keys::Known::of_record(&message);
             keys.learn(message.author, message.key, known);

@@ -65,6 +65,13 @@ impl Key {
         let version = (self.0 >> 76) & 0xf;
         (version == 7).then_some((self.0 >> 80) as u64)
     }
+
+    /// Whether it was drawn more than ten minutes after `at_ms`, when its fact was taken: milliseconds since 1970, by
+    /// the clock of the replica that took it. Such keys are not among the recent ones, wherever those are kept: the
+    /// time in a key is its client's choice, and a few thousand keys of the far future would push out all others.
+    pub fn runs_ahead(self, at_ms: u64) -> bool {
+        self.time_ms().is_some_and(|drawn| drawn > at_ms.saturating_add(AHEAD_MS))
+    }
 }
 
 impl fmt::Debug for Key {
@@ -213,6 +220,9 @@ macro_rules! as_bytes {
 as_bytes!(AccountId);
 as_bytes!(Key);
 
+/// The clocks of a client and of a replica may differ by this much, and its keys are as good as any: milliseconds.
+pub const AHEAD_MS: u64 = 10 * 60 * 1000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,6 +232,9 @@ mod tests {
         let drawn_at: u64 = 0x0198_f000_0000;
         let version_7 = (u128::from(drawn_at) << 80) | (0x7 << 76) | 5;
         assert_eq!(Key(version_7).time_ms(), Some(drawn_at));
+        assert!(!Key(version_7).runs_ahead(drawn_at - AHEAD_MS));
+        assert!(Key(version_7).runs_ahead(drawn_at - AHEAD_MS - 1));
+        assert!(!Key(5).runs_ahead(0));
         assert_eq!(Key(5).time_ms(), None);
         let position = Position { incarnation: Incarnation(u64::MAX), seq: Seq(3) };
         assert_eq!(Key::of_position(position).time_ms(), None);

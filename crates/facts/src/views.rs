@@ -329,10 +329,13 @@ pub struct Snapshot {
     pub unreadable: Vec<Position>,
     /// All accounts.
     pub accounts: Vec<AccountRecord>,
-    /// The messages with the latest version 7 keys, by key: every one from [`Snapshot::keys_from`] on.
+    /// The messages with the latest version 7 keys, by key: every one from [`Snapshot::keys_from`] on, but for those
+    /// that [ran ahead](Key::runs_ahead).
     pub recent: Vec<MessageRecord>,
     /// From which key on `recent` is complete.
     pub keys_from: Option<Key>,
+    /// Whose keys ran ahead, and the latest time that any of those has, in milliseconds since 1970.
+    pub ahead: Vec<(AccountId, u64)>,
     /// This replica was the last one up when it stopped: nobody else can know more.
     pub alone: bool,
 }

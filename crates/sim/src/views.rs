@@ -198,6 +198,11 @@ impl Views {
     /// What a core starts from, as the store would say it.
     pub(crate) fn snapshot(&self, alone: bool) -> Snapshot {
         let mut recent: Vec<&MessageRecord> = self.messages.iter().map(|kept| &kept.record).collect();
+        let mut ahead: BTreeMap<AccountId, u64> = BTreeMap::new();
+        for message in recent.extract_if(.., |message| message.key.runs_ahead(message.at_ms)) {
+            let until = ahead.entry(message.author).or_default();
+            *until = message.key.time_ms().unwrap_or_default().max(*until);
+        }
         recent.retain(|message| message.key.time_ms().is_some());
         recent.sort_unstable_by_key(|message| std::cmp::Reverse(message.key));
         let keys_from = recent.get(RECENT).map(|_| recent[RECENT - 1].key);
@@ -210,6 +215,7 @@ impl Views {
             accounts: self.accounts.values().cloned().collect(),
             recent: recent.into_iter().cloned().collect(),
             keys_from,
+            ahead: ahead.into_iter().collect(),
             alone,
         }
     }

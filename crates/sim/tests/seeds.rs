@@ -11,6 +11,7 @@ const SEEDS: u64 = 3000;
 const MUST_BE_REACHED: &[&str] = &[
     "messages at two positions",
     "path a retry of what is known",
+    "path a key that runs ahead",
     "path a password hashed anew",
     "path answers held for a dying breath",
     "path claim refused at the first look",

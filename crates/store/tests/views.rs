@@ -570,6 +570,30 @@ fn recent_keys_are_those_of_version_7_from_a_time_on() {
     }
 }
 
+/// A start must not spend its room for recent keys on those of the far future, or all others would ask the views.
+#[test]
+fn keys_that_run_ahead_take_no_place_among_the_recent_ones() {
+    const YEAR_MS: u64 = 365 * 24 * 3600 * 1000;
+    let (_parent, dir) = data();
+    let mut feed = Feed::new(&dir);
+    let honest: Vec<Key> = (1..=5).map(|n| key(n, u128::from(n))).collect();
+    for (n, &key) in (1..).zip(&honest) {
+        feed.message(&Draft { from: CAROL, key, ..Draft::new(n) }.fact(at(1, n)));
+    }
+    for n in 6..=105 {
+        feed.message(&Draft { key: key(YEAR_MS + n, u128::from(n)), ..Draft::new(n) }.fact(at(1, n)));
+    }
+    feed.views.commit().unwrap();
+    drop(feed);
+    let mut views = Views::open(&dir, LogIndex(105), 0).unwrap();
+    let snapshot = views.snapshot(0, 50).unwrap();
+    assert_eq!(keys(&snapshot.recent), honest);
+    assert_eq!(snapshot.ahead, [(ALICE, YEAR_MS + 105)]);
+    // They are found all the same.
+    let known = views.query(&Query::Known { author: ALICE, key: key(YEAR_MS + 7, 7) }).unwrap();
+    assert!(matches!(known, Found::Known(Some(_))), "{known:?}");
+}
+
 #[test]
 fn views_that_cannot_be_used_are_made_anew() {
     let (_parent, dir) = data();

@@ -346,6 +346,8 @@ impl World {
         let random = random & !(0xf << 76) & ((1 << 80) - 1);
         // Now and then one that is not version 7.
         let version = if self.chance.per_mille(100) { 4 } else { 7 };
+        // Or one that lies about its time, by more than any clock here is wrong.
+        let ms = if self.chance.per_mille(20) { ms + 400 * 365 * 24 * 3_600_000 } else { ms };
         Uuid::from_u128(((ms.max(0) as u128) << 80) | (version << 76) | random)
     }
 

@@ -1,7 +1,8 @@
 //! Taking changes in: first into memory, in log order; then into the file, many at a time (`batch`).
 
+use lastword_facts::Body;
 use lastword_facts::ids::{LogIndex, Position};
-use lastword_facts::views::Applied;
+use lastword_facts::views::{Applied, Change};
 use rusqlite::params;
 
 use super::Views;
@@ -24,6 +25,11 @@ impl Views {
             self.stand = applied.index;
             self.vector.raise(applied.position);
             self.stamp = self.stamp.max(applied.stamp);
+            if let Change::Message(fact) = &applied.change
+                && let Body::Message(message) = &fact.body
+            {
+                self.latest_ms = self.latest_ms.max(message.at_ms);
+            }
             self.uncommitted.push(applied.change.clone());
         }
         Ok(())
@@ -103,6 +109,7 @@ impl Views {
             let mut state = self.connection.prepare_cached("INSERT OR REPLACE INTO state VALUES (?1, ?2)")?;
             state.execute(params!["place", small(self.stand.0)])?;
             state.execute(params!["stamp", small(self.stamp.0)])?;
+            state.execute(params!["latest_ms", small(self.latest_ms)])?;
             state.execute(params!["pending", small(self.pending)])?;
             state.execute(params!["pending_place", small(self.stand.0)])?;
             let mut vector = self.connection.prepare_cached("INSERT OR REPLACE INTO vector VALUES (?1, ?2)")?;

@@ -175,9 +175,28 @@ impl Writing<'_> {
             news.push((place, fact));
         }
         KEYS.edit(self.connection, keys)?;
+        self.note_ahead(&messages)?;
         news.sort_unstable_by_key(|&(place, _)| place);
         self.put_news(&news)?;
         Ok(again)
+    }
+
+    /// Whose keys run ahead is asked for at each start.
+    fn note_ahead(&self, messages: &[(LogIndex, &Arc<Fact>)]) -> Result<(), StoreError> {
+        let mut ahead: HashMap<AccountId, u64> = HashMap::new();
+        for (_, fact) in messages {
+            if let Body::Message(message) = &fact.body
+                && let Some(drawn) = fact.key.time_ms().filter(|_| fact.key.runs_ahead(message.at_ms))
+            {
+                let until = ahead.entry(fact.author).or_default();
+                *until = drawn.max(*until);
+            }
+        }
+        let sql = "INSERT INTO ahead VALUES (?1, ?2) ON CONFLICT DO UPDATE SET until = max(until, excluded.until)";
+        for (author, until) in ahead {
+            self.connection.prepare_cached(sql)?.execute(params![Id::from(author), small(until)])?;
+        }
+        Ok(())
     }
 
     fn put_news(&mut self, news: &[(LogIndex, &Arc<Fact>)]) -> Result<(), StoreError> {

@@ -66,6 +66,14 @@ pub(super) fn version_7_from(key: Key) -> [u8; 17] {
     join(&[&[1], &key.0.to_be_bytes()])
 }
 
+/// After every entry of [`KEYS`] with a version 7 key that was drawn up to this time, in milliseconds since 1970.
+pub(super) fn version_7_after(time_ms: u64) -> [u8; 17] {
+    match time_ms.checked_add(1).filter(|&after| after < 1 << 48) {
+        Some(after) => version_7_from(Key(u128::from(after) << 80)),
+        None => join(&[&[2], &[0; 16]]),
+    }
+}
+
 pub(super) fn conversation(one: AccountId, other: AccountId) -> [u8; CONVERSATION] {
     join(&[&one.min(other).0.to_be_bytes(), &one.max(other).0.to_be_bytes()])
 }

@@ -53,6 +53,7 @@ const SCHEMA: &str = "
     CREATE TABLE inbox (first BLOB PRIMARY KEY, entries BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE outbox (first BLOB PRIMARY KEY, entries BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE recent (first BLOB PRIMARY KEY, entries BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE ahead (author BLOB PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE copies (
         receiver BLOB NOT NULL, incarnation INTEGER NOT NULL, seq INTEGER NOT NULL, place INTEGER NOT NULL,
         PRIMARY KEY (receiver, incarnation, seq)) WITHOUT ROWID;
@@ -70,6 +71,9 @@ pub struct Views {
     stand: LogIndex,
     vector: VersionVector,
     stamp: Stamp,
+    /// When the latest message was taken, by the clock of its replica: milliseconds since 1970. Keys beyond that ran
+    /// ahead, or nobody has used them.
+    latest_ms: u64,
     /// What came since the last commit: written again when a transaction comes to nothing.
     uncommitted: Vec<Change>,
     /// So many of those are in the open transaction.
@@ -156,6 +160,7 @@ impl Views {
         }
         let stamp = state("stamp")?.unwrap_or(0) as u64;
         (views.stand, views.stamp) = (LogIndex(stand), Stamp(stamp));
+        views.latest_ms = state("latest_ms")?.unwrap_or(0) as u64;
         views.vector = views.load_vector()?;
         views.deleted = views.load_deleted()?;
         // A program that did not keep the count has left it at another place.
@@ -204,6 +209,7 @@ impl Views {
             stand: LogIndex::NONE,
             vector: VersionVector::new(),
             stamp: Stamp::default(),
+            latest_ms: 0,
             uncommitted: Vec::new(),
             written: 0,
             full: false,

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use lastword_facts::ids::{AccountId, Key, LogIndex, Order};
+use lastword_facts::ids::{AHEAD_MS, AccountId, Key, LogIndex, Order};
 use lastword_facts::views::{Found, MESSAGE_BYTES, MessageRecord, Query};
 
 use super::Views;
@@ -133,11 +133,13 @@ impl Views {
         place.map(|place| Messages::new(&self.connection, &self.log).read(place)).transpose()
     }
 
-    /// Messages with version 7 keys, the latest keys first: at most this many, and without their texts.
+    /// Messages with version 7 keys, the latest keys first: at most this many, and without their texts. Those that
+    /// run ahead of all messages are left out.
     pub(super) fn latest_keys(&self, from: Key, limit: u64) -> Result<Vec<MessageRecord>, StoreError> {
         let mut places = Vec::new();
         let from = entries::version_7_from(from);
-        KEYS.down(&self.connection, &[2], |entry| {
+        let end = entries::version_7_after(self.latest_ms.saturating_add(AHEAD_MS));
+        KEYS.down(&self.connection, &end, |entry| {
             let goes_on = entry[..] >= from[..] && (places.len() as u64) < limit;
             if goes_on {
                 places.push(entries::place_of(entry));

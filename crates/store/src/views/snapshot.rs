@@ -8,7 +8,7 @@ use lastword_facts::views::{AccountRecord, Snapshot};
 
 use super::Views;
 use crate::error::StoreError;
-use crate::sql::{Id, Whole};
+use crate::sql::{Id, Whole, small};
 
 impl Views {
     /// What the core holds in memory: all accounts, and the keys drawn from a time on (in milliseconds
@@ -38,8 +38,18 @@ impl Views {
             accounts: self.accounts()?,
             recent,
             keys_from,
+            ahead: self.ahead(from)?,
             alone: false,
         })
+    }
+
+    /// Whose keys ran ahead, as far as any of those stands behind this key: what stands before it is asked for anyway.
+    fn ahead(&self, from: Key) -> Result<Vec<(AccountId, u64)>, StoreError> {
+        let mut statement = self.connection.prepare("SELECT author, until FROM ahead WHERE until >= ?1")?;
+        let rows = statement.query_map([small(from.time_ms().unwrap_or_default())], |row| {
+            Ok((AccountId(row.get::<_, Id>(0)?.0), row.get::<_, i64>(1)? as u64))
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     fn accounts(&self) -> Result<Vec<AccountRecord>, StoreError> {
