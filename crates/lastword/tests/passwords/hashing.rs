@@ -152,3 +152,25 @@ fn connect_from(from: [u8; 4], to: &str) -> TcpStream {
     stream.set_nonblocking(false).expect("told");
     stream
 }
+
+/// The same password from two keyboards, one of which types an accent as a character of its own.
+#[test]
+fn a_password_fits_however_its_characters_are_made() {
+    let server = Server::start();
+    let (one, two) = ("  p\u{e9}ch\u{e9} a ", "  pe\u{301}che\u{301}\u{a0}a\u{3000}");
+    let mut ann = Talk::to(&server.address);
+    let create =
+        |password: &str| json!({"op": "create", "name": "ann", "password": password, "key": crate::process::key()});
+    let refused = |talk: &mut Talk, password: &str| talk.ask(&create(password))["error"]["code"].clone();
+    assert_eq!(refused(&mut ann, "a\tb tab"), "bad_password");
+    assert_eq!(refused(&mut ann, "\u{a0}\u{a0}"), "bad_password", "two spaces are too short");
+    assert_eq!(refused(&mut ann, &"\u{a0}".repeat(513)), "too_long");
+    assert!(ann.ask(&create(two))["ok"].is_object());
+    for typed in [one, two] {
+        assert!(log_in(&server.address, "ann", typed)["ok"].is_object(), "{typed}");
+        assert_eq!(log_in(&server.address, "ann", typed.trim())["error"]["code"], "wrong_login", "the ends count");
+    }
+    let change = json!({"op": "password", "old": one, "new": "nai\u{308}ve", "key": crate::process::key()});
+    assert!(ann.ask(&change)["ok"].is_object());
+    assert!(log_in(&server.address, "ann", "na\u{ef}ve")["ok"].is_object());
+}

@@ -10,6 +10,7 @@ use lastword_protocol::event::{self, Event, ReceiptState};
 use lastword_protocol::{Code, LINE_BYTES, Op, Refusal, RequestId, Uuid, request};
 
 use crate::group::Group;
+use crate::passwords::opaque;
 use crate::peers::Problems;
 
 /// Names, messages and conversations in a page, if nothing is said, and at most.
@@ -55,13 +56,32 @@ impl Shape {
     }
 }
 
+/// A new password, in the form in which it is hashed. The core judges how long that may be.
+fn new_password(password: &str) -> Result<Password, Refusal> {
+    password_fits(password)?;
+    let normal = opaque::normal(password).ok_or_else(|| {
+        Refusal::new(
+            Code::BadPassword,
+            "A password can't have control characters in it (a tab or a line break, for example).",
+        )
+    })?;
+    Ok(Password(normal.into_owned()))
+}
+
+fn password_fits(password: &str) -> Result<(), Refusal> {
+    if password.len() > limits::PASSWORD_BYTES {
+        return Err(Refusal::new(Code::TooLong, "A password has at most 1,024 bytes."));
+    }
+    Ok(())
+}
+
 /// Turns a request of the wire into one of the core.
 pub fn request(op: Op, seen_key: &SeenKey) -> Result<CoreRequest, Refusal> {
     Ok(match op {
         Op::Hello { .. } | Op::Status => CoreRequest::Status,
         Op::Ping => CoreRequest::Ping,
         Op::Create { name, password, key } => {
-            CoreRequest::Create { name, password: Password(password), key: from_uuid(key) }
+            CoreRequest::Create { name, password: new_password(&password)?, key: from_uuid(key) }
         }
         Op::Login { name, password } => CoreRequest::Login { name, password: Password(password) },
         Op::Resume { token, seen } => CoreRequest::Resume {
@@ -74,10 +94,8 @@ pub fn request(op: Op, seen_key: &SeenKey) -> Result<CoreRequest, Refusal> {
         Op::Logout { key } => CoreRequest::Logout { key: from_uuid(key) },
         Op::Delete { key } => CoreRequest::Delete { key: from_uuid(key) },
         Op::Password { old, new, key } => {
-            if old.len() > limits::PASSWORD_BYTES {
-                return Err(Refusal::new(Code::TooLong, "A password has at most 1,024 bytes."));
-            }
-            CoreRequest::Password { old: Password(old), new: Password(new), key: from_uuid(key) }
+            password_fits(&old)?;
+            CoreRequest::Password { old: Password(old), new: new_password(&new)?, key: from_uuid(key) }
         }
         Op::List { pattern, limit, after } => {
             if pattern.len() > PATTERN_BYTES {

@@ -3,6 +3,9 @@
 //! Two passes over a memory that is a setting (19 MiB is what OWASP recommends for these passes), one lane. A hash
 //! says with what it was made, so older ones go on to fit; at a login that fits, the password is hashed anew.
 //!
+//! Passwords are hashed in one form ([`opaque`]). Hashes of before that fit a password as it was typed go on to fit: a
+//! check tries the form first, and then, if it is another, the password as it was typed.
+//!
 //! A check that fits nothing takes as long whether there is such an account or not: what the hashes that there are
 //! did not cost is spent on nothing.
 
@@ -11,6 +14,8 @@ use argon2::password_hash::{Error, PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use lastword_core::io::Fit;
 use lastword_facts::limits;
+
+use super::opaque;
 
 /// Memory of one hash, if nothing else is said, in kibibytes.
 pub const MEMORY_KIB: u32 = 19 * 1024;
@@ -43,7 +48,9 @@ fn passed_kib(params: &Params) -> u32 {
 /// # Errors
 /// The machine has no randomness for the salt.
 pub fn hash_password(password: &str) -> Result<String, Error> {
-    Hashing { memory_kib: MEMORY_KIB }.hash(password)
+    // What the original let in is let in here, too: with control characters it is hashed as it is.
+    let form = opaque::normal(password).unwrap_or(password.into());
+    Hashing { memory_kib: MEMORY_KIB }.hash(&form)
 }
 
 /// Hashes and checks passwords, with these parameters.
@@ -60,16 +67,30 @@ impl Hashing {
 
     /// Finds which of the hashes a password fits.
     pub(crate) fn check(self, password: &str, hashes: &[String]) -> Option<Fit> {
-        let fits = |hash: &str| {
+        let normal = opaque::normal(password);
+        let form = normal.as_deref().unwrap_or(password);
+        if let Some(which) = self.fits(form, hashes) {
+            let rehashed = if self.made(&hashes[which]) { None } else { self.hash(form).ok() };
+            return Some(Fit { which, rehashed });
+        }
+        if form == password {
+            return None;
+        }
+        // From now on it fits in its form.
+        self.fits(password, hashes).map(|which| Fit { which, rehashed: self.hash(form).ok() })
+    }
+
+    /// Which of the hashes these bytes fit. If they fit none, that takes as long as if there were none.
+    fn fits(self, password: &str, hashes: &[String]) -> Option<usize> {
+        let fits = |hash: &String| {
             let hash = usable(hash)?;
             Argon2::default().verify_password(password.as_bytes(), &hash).ok()
         };
-        let Some(which) = hashes.iter().position(|hash| fits(hash).is_some()) else {
+        let which = hashes.iter().position(|hash| fits(hash).is_some());
+        if which.is_none() {
             spend(password, self.missing_kib(hashes));
-            return None;
-        };
-        let rehashed = if self.made(&hashes[which]) { None } else { self.hash(password).ok() };
-        Some(Fit { which, rehashed })
+        }
+        which
     }
 
     /// Whether a hash was made with these parameters.
@@ -128,6 +149,31 @@ mod tests {
         assert!(newer.starts_with("$argon2id$v=19$m=256,t=2,p=1$"), "{newer}");
         assert_eq!(NOW.check("secret", &[newer]), Some(Fit { which: 0, rehashed: None }));
         assert_eq!(NOW.check("Secret", &[older]), None);
+    }
+
+    #[test]
+    fn a_password_fits_however_it_is_typed() {
+        let (one, two) = ("pa\u{df}é", "pa\u{df}e\u{301}");
+        let hash = [NOW.hash(&opaque::normal(two).unwrap()).unwrap()];
+        for typed in [one, two] {
+            assert_eq!(NOW.check(typed, &hash), Some(Fit { which: 0, rehashed: None }));
+        }
+        assert_eq!(NOW.check("pasße", &hash), None);
+    }
+
+    #[test]
+    fn hashes_of_before_fit_as_they_were_typed_and_are_hashed_anew() {
+        let (one, two) = ("pa\u{a0}é", "pa\u{a0}e\u{301}");
+        let older = [NOW.hash("another").unwrap(), NOW.hash(two).unwrap()];
+        assert_eq!(NOW.check(one, &older), None, "nobody can tell what was typed");
+        let fit = NOW.check(two, &older).unwrap();
+        assert_eq!(fit.which, 1);
+        let newer = [fit.rehashed.unwrap()];
+        for typed in [one, two, "pa é"] {
+            assert_eq!(NOW.check(typed, &newer), Some(Fit { which: 0, rehashed: None }));
+        }
+        let control = [NOW.hash("a\tb").unwrap()];
+        assert_eq!(NOW.check("a\tb", &control), Some(Fit { which: 0, rehashed: None }), "no new password may be so");
     }
 
     /// Made with these parameters is a matter of all of them.

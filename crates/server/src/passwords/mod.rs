@@ -6,6 +6,7 @@
 
 mod door;
 mod hashing;
+pub(crate) mod opaque;
 mod queue;
 
 use std::sync::Arc;
