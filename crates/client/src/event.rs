@@ -19,7 +19,7 @@ pub enum Event {
     Replicas {
         /// The whole group.
         replicas: Vec<Replica>,
-        /// The leader started alone, was not the last one up, and has met no other replica yet.
+        /// The leader started, was not the last one up, and may still lack what others have.
         stale: bool,
     },
     /// Commands go to another replica now, and messages come from it.

@@ -113,7 +113,7 @@ impl Core {
             // It may be logged in with an older session of its own. What it has sent behind this request would be
             // taken in, and then once more, after what it sends when it has learned of the refusal.
             self.connections.log_out(id);
-            return Err(Refusal::WrongLogin);
+            return Err(self.opens_nothing());
         };
         // What this client does next is ordered after what it has seen. Of somebody who is not known here it says
         // nothing: they log in, and hand it in once more.
@@ -208,12 +208,21 @@ impl Core {
             }
             (Job::CreateAgain { .. }, Ok(None)) => Some(Refusal::NameTaken),
             (Job::OldPassword { .. }, Ok(None)) => Some(Refusal::BadPassword("The old password is not right.")),
-            (_, Ok(_)) => Some(Refusal::WrongLogin),
+            (_, Ok(_)) => Some(self.opens_nothing()),
         };
         if let Some(refusal) = refusal {
             self.answer(connection, tag, Err(refusal));
         }
         self.go_on(now, connection);
+    }
+
+    /// Why nobody is let in: what this replica does not know, others may.
+    fn opens_nothing(&self) -> Refusal {
+        if self.may_lack() && !planted(Bug::RefusesUnknown) {
+            hit("a login that others may know");
+            return Refusal::NotKnownHere;
+        }
+        Refusal::WrongLogin
     }
 
     fn open_session(
@@ -225,13 +234,13 @@ impl Core {
         fits: Option<Candidate>,
         token: SessionToken,
     ) -> Result<(), Refusal> {
-        let Candidate { account, password, .. } = fits.ok_or(Refusal::WrongLogin)?;
+        let Candidate { account, password, .. } = fits.ok_or_else(|| self.opens_nothing())?;
         // While the password was checked, the account may have gone, or got another one.
-        let known = self.directory.living(account).ok_or(Refusal::WrongLogin)?;
+        let known = self.directory.living(account).ok_or_else(|| self.opens_nothing())?;
         if known.password_order() != password
             || fold(asked.split('~').next().unwrap_or(asked)) != fold(&known.record.name)
         {
-            return Err(Refusal::WrongLogin);
+            return Err(self.opens_nothing());
         }
         self.room_for_people()?;
         self.make_room_for_session(now, account)?;

@@ -16,7 +16,7 @@ use crate::time::Now;
 /// How a replica is, in numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gauges {
-    /// It started alone, was not the last one up, and has met no other replica yet.
+    /// It started, was not the last one up, and may still lack what others have.
     pub stale: bool,
     /// There is room on its disk for new things.
     pub disk_has_room: bool,

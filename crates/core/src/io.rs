@@ -398,6 +398,11 @@ pub enum Refusal {
     /// Name and password, or the token, open nothing.
     #[error("Failed to login, please check username and/or password and try again.")]
     WrongLogin,
+    /// Name and password, or the token, open nothing here. But this replica may lack what others have.
+    #[error(
+        "This replica may lack what others have, and does not know this session, or this name with this password. Try another replica, or try again when it has caught up."
+    )]
+    NotKnownHere,
     /// There is no such account.
     #[error("{0}")]
     NoSuchUser(&'static str),
@@ -430,8 +435,11 @@ pub enum Refusal {
 impl Refusal {
     /// Whether it says something of accounts, names or sessions, and not only of the request itself.
     pub(crate) fn rests_on_state(&self) -> bool {
-        use Refusal::{AlreadyLoggedIn, BadPassword, NameTaken, NoSuchUser, NotLoggedIn, WrongLogin};
-        matches!(self, AlreadyLoggedIn | BadPassword(_) | NameTaken | NoSuchUser(_) | NotLoggedIn | WrongLogin)
+        use Refusal::{AlreadyLoggedIn, BadPassword, NameTaken, NoSuchUser, NotKnownHere, NotLoggedIn, WrongLogin};
+        matches!(
+            self,
+            AlreadyLoggedIn | BadPassword(_) | NameTaken | NoSuchUser(_) | NotKnownHere | NotLoggedIn | WrongLogin
+        )
     }
 }
 
@@ -467,7 +475,8 @@ pub enum CloseReason {
 /// How this replica sees the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// It started alone, was not the last one up, and has met no other replica yet.
+    /// It started, was not the last one up, and may lack what others have: it has not caught up yet with a replica that
+    /// is not stale, nor with all others of the group.
     pub stale: bool,
     /// Its disk has no room for new messages and accounts.
     pub disk_full: bool,
@@ -509,7 +518,7 @@ pub enum Report {
     Lost(lastword_facts::Position),
     /// Facts that came too early do not fit; they are asked for again later.
     HoldFull,
-    /// This replica has met another one, and has all that that one had.
+    /// This replica has all that one had that was not stale, or all others of the group.
     NotStaleAnyMore,
     /// The wall clock of this replica differs from the own one: while it does, no unused session is ended.
     ClocksDiffer(ReplicaId),

@@ -45,6 +45,8 @@ pub enum PeerMessage {
     Presence(Presence),
     /// What was asked for is not at the sender, nor on its way to its disk.
     Missing(Position),
+    /// The sender was stale when it said hello, and is not any more: it has told what it has before this.
+    CaughtUp,
     /// Something newer.
     Unknown(u32),
 }
@@ -60,6 +62,8 @@ pub struct Hello {
     pub incarnation: Incarnation,
     /// What is durable at the sender.
     pub vector: VersionVector,
+    /// The sender may lack what other replicas have ([`crate::io::Health::stale`]). Older versions don't say: they may.
+    pub stale: bool,
 }
 
 /// Who has begun and who has ceased to listen, since the sender last said so on this link.
@@ -150,6 +154,7 @@ mod kind {
     pub const PONG: u32 = 9;
     pub const PRESENCE: u32 = 10;
     pub const MISSING: u32 = 11;
+    pub const CAUGHT_UP: u32 = 12;
 }
 
 impl PeerMessage {
@@ -164,12 +169,12 @@ impl PeerMessage {
     ) -> Result<(), minicbor::encode::Error<std::convert::Infallible>> {
         match self {
             Self::Hello(hello) => {
-                encoder.array(5)?.u32(kind::HELLO)?.u32(hello.version)?.u64(hello.group)?.u64(hello.incarnation.0)?;
+                encoder.array(6)?.u32(kind::HELLO)?.u32(hello.version)?.u64(hello.group)?.u64(hello.incarnation.0)?;
                 encoder.array(hello.vector.len() as u64)?;
                 for position in hello.vector.iter() {
                     encoder.encode(position)?;
                 }
-                encoder.ok()
+                encoder.bool(hello.stale)?.ok()
             }
             Self::Push(facts) => {
                 encoder.array(2)?.u32(kind::PUSH)?;
@@ -188,6 +193,7 @@ impl PeerMessage {
             Self::Pong(number) => encoder.array(2)?.u32(kind::PONG)?.u64(*number)?.ok(),
             Self::Presence(presence) => encoder.array(2)?.u32(kind::PRESENCE)?.encode(presence)?.ok(),
             Self::Missing(position) => encoder.array(2)?.u32(kind::MISSING)?.encode(position)?.ok(),
+            Self::CaughtUp => encoder.array(1)?.u32(kind::CAUGHT_UP)?.ok(),
             Self::Unknown(kind) => encoder.array(1)?.u32(*kind)?.ok(),
         }
     }
@@ -208,6 +214,7 @@ impl PeerMessage {
                 group: decoder.u64()?,
                 incarnation: Incarnation(decoder.u64()?),
                 vector: read_list(&mut decoder, |decoder| decoder.decode::<Position>())?.into_iter().collect(),
+                stale: if fields > 5 { decoder.bool()? } else { true },
             }),
             kind::PUSH => Self::Push(read_list(&mut decoder, read_fact)?),
             kind::CONFIRM => Self::Confirm(read_list(&mut decoder, |decoder| decoder.decode())?),
@@ -225,6 +232,7 @@ impl PeerMessage {
             kind::PONG => Self::Pong(decoder.u64()?),
             kind::PRESENCE => Self::Presence(decoder.decode()?),
             kind::MISSING => Self::Missing(decoder.decode()?),
+            kind::CAUGHT_UP => Self::CaughtUp,
             unknown => Self::Unknown(unknown),
         })
     }
@@ -274,6 +282,7 @@ mod tests {
                 group: u64::MAX,
                 incarnation: Incarnation(3),
                 vector: [position].into_iter().collect(),
+                stale: false,
             }),
             PeerMessage::Push(vec![fact.clone(), fact.clone()]),
             PeerMessage::Confirm(vec![position]),
@@ -292,6 +301,7 @@ mod tests {
             PeerMessage::Pong(4),
             PeerMessage::Presence(Presence { online: vec![AccountId(1)], offline: vec![AccountId(2)] }),
             PeerMessage::Missing(position),
+            PeerMessage::CaughtUp,
             PeerMessage::Unknown(99),
         ];
         for message in messages {
@@ -299,5 +309,19 @@ mod tests {
             message.encode(&mut bytes);
             assert_eq!(PeerMessage::decode(&bytes).unwrap(), message);
         }
+    }
+
+    /// A hello as versions wrote it that did not say whether they are stale.
+    #[test]
+    fn who_does_not_say_may_be_stale() {
+        let hello = |stale| {
+            let (group, incarnation, vector) = (7, Incarnation(3), VersionVector::new());
+            PeerMessage::Hello(Hello { version: 1, group, incarnation, vector, stale })
+        };
+        let mut bytes = Vec::new();
+        hello(false).encode(&mut bytes);
+        bytes.pop();
+        bytes[0] -= 1;
+        assert_eq!(PeerMessage::decode(&bytes).unwrap(), hello(true));
     }
 }

@@ -49,6 +49,8 @@ pub(crate) struct Link {
     pub(crate) owed: VersionVector,
     /// What it had when it said hello: until this is here too, this replica may be behind.
     pub(crate) had: Option<VersionVector>,
+    /// It may lack what others have, as it says itself.
+    pub(crate) is_stale: bool,
     pub(crate) in_sync_since: Option<Mono>,
     /// Since when it could be taken in sync, if it is near enough.
     near_since: Option<Mono>,
@@ -84,6 +86,7 @@ impl Link {
             confirmed: VersionVector::new(),
             owed: VersionVector::new(),
             had: None,
+            is_stale: true,
             in_sync_since: None,
             near_since: None,
             pushed: Seq::NONE,

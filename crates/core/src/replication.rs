@@ -38,6 +38,7 @@ impl Core {
             group: self.config.group,
             incarnation: self.ledger.own(),
             vector: self.told_vector(),
+            stale: self.health.stale,
         };
         self.send(peer, id, PeerMessage::Hello(hello));
         self.ask_about_attempts(peer, id);
@@ -92,6 +93,11 @@ impl Core {
                 }
             }
             PeerMessage::Presence(presence) => self.on_presence(peer, id, presence),
+            PeerMessage::CaughtUp => {
+                if link.said_hello() {
+                    (link.is_stale, link.had) = (false, Some(link.confirmed.clone()));
+                }
+            }
             PeerMessage::Hello(_) | PeerMessage::Unknown(_) => {}
         }
     }
@@ -115,6 +121,7 @@ impl Core {
         }
         if let Some(link) = self.peers.link(peer, id) {
             link.had = Some(hello.vector);
+            link.is_stale = hello.stale;
         }
         self.tell_who_is_here(peer, id);
         self.repair_from(peer, id);
@@ -298,7 +305,10 @@ impl Core {
             self.waiting.last_broken = Some(now.mono);
         }
         if self.peers.in_sync().next().is_none() {
-            self.outputs.push_back(Output::Alone(true));
+            // One that lacks what others have is not the last one up that knows all, whatever it was in sync with.
+            if !self.health.stale || planted(Bug::StaleCountsAsLast) {
+                self.outputs.push_back(Output::Alone(true));
+            }
             // Also where another one that was cut off went last, for being slow.
             let until = self.waiting.last_broken.map(|broken| broken + self.config.settings.dying_breath);
             if until.is_some_and(|until| until > now.mono) && !planted(Bug::LastBreath) {
@@ -359,15 +369,14 @@ impl Core {
         }
     }
 
-    /// How the group looks now. Stale ends when all is here that some peer had when it said hello.
+    /// How the group looks now.
     pub(crate) fn health_now(&mut self) -> Health {
-        let mut stale = self.health.stale;
-        if stale {
-            let met = |link: &Link| link.had.as_ref().is_some_and(|had| self.ledger.durable.covers_all(had));
-            if self.peers.links().any(|(_, link)| met(link)) {
-                stale = false;
-                self.report(Report::NotStaleAnyMore);
-            }
+        let stale = self.health.stale && !self.has_caught_up();
+        if self.health.stale && !stale {
+            self.report(Report::NotStaleAnyMore);
+            // With all that it has, so that they know what to wait for.
+            self.tell_owed(|_| true);
+            self.send_to_all(&PeerMessage::CaughtUp);
         }
         let mut replicas = vec![Standing::Down; usize::from(self.config.replicas)];
         replicas[usize::from(self.config.own.0)] = Standing::Own;
@@ -376,6 +385,24 @@ impl Core {
             replicas[usize::from(peer.0)] = standing;
         }
         Health { stale, disk_full: self.disk != DiskRoom::Enough, replicas }
+    }
+
+    /// Whether stale ends: all is here that a peer had which is not stale itself, or that all other replicas of the
+    /// group had. (What one had that is empty, or as far behind, says nothing.)
+    fn has_caught_up(&self) -> bool {
+        let has_all_of = |link: &Link| link.had.as_ref().is_some_and(|had| self.ledger.durable.covers_all(had));
+        let of_one = self.peers.links().any(|(_, link)| {
+            let counts = !link.is_stale || planted(Bug::BelievesStale);
+            counts && has_all_of(link)
+        });
+        let others = usize::from(self.config.replicas) - 1;
+        of_one || self.peers.links().filter(|(_, link)| has_all_of(link)).count() == others
+    }
+
+    /// Whether this replica may not know yet what others know: an account, a session, a new password.
+    pub(crate) fn may_lack(&self) -> bool {
+        let has_all_of = |link: &Link| link.had.as_ref().is_some_and(|had| self.ledger.taken.covers_all(had));
+        self.health.stale || !self.peers.links().all(|(_, link)| has_all_of(link))
     }
 
     pub(crate) fn send(&mut self, peer: ReplicaId, link: LinkId, message: PeerMessage) {

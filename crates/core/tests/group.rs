@@ -402,30 +402,6 @@ fn a_session_ends_everywhere() {
 }
 
 #[test]
-fn a_replica_that_starts_alone_is_stale_unless_it_was_the_last_one_up() {
-    let stale = |world: &mut World, node| {
-        let connection = world.connect(node);
-        match world.call(connection, Request::Status) {
-            Ok(Answer::Status { health, .. }) => health.stale,
-            other => panic!("{other:?}"),
-        }
-    };
-    let mut world = World::new(3);
-    assert!(!stale(&mut world, 0));
-    world.kill(0);
-    world.kill(1);
-    world.run(1000);
-    world.kill(2);
-    world.start(0);
-    world.run(500);
-    assert!(stale(&mut world, 0));
-    world.kill(0);
-    world.start(2);
-    world.run(500);
-    assert!(!stale(&mut world, 2), "it was the last one up");
-}
-
-#[test]
 fn clocks_that_are_years_off_do_not_turn_the_order() {
     let mut world = World::new(3);
     world.nodes[0].clock_offset_us = 50 * 365 * 86_400 * 1_000_000;

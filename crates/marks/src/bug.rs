@@ -33,6 +33,13 @@ bugs! {
     LastBreath,
     /// A replica that has met nobody does not say that it is stale.
     NeverStale,
+    /// A replica that may lack something is not stale any more when it has all that another one has that may lack
+    /// something, too.
+    BelievesStale,
+    /// A replica that may lack accounts and sessions refuses those that it does not know.
+    RefusesUnknown,
+    /// A stale replica that is left by all keeps the mark of being the last one up.
+    StaleCountsAsLast,
     /// The mark of being the last one up stays when others come.
     KeepsAloneMark,
     /// A full disk takes in what is new.

@@ -129,7 +129,7 @@ pub struct Hello {
     pub version: u32,
     /// The name of the replica that answers.
     pub replica: String,
-    /// It started alone, was not the last one up, and has met no other replica yet.
+    /// It started, was not the last one up, and may still lack what others have.
     pub stale: bool,
     /// Its disk has no room for new messages and accounts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -44,6 +44,6 @@ pub(crate) fn log(group: &Group, report: &Report) {
         Report::ClockWasSet => tracing::warn!(
             "the clock was set by more than an hour since this server started: sessions that nobody uses are not ended until it is started again"
         ),
-        Report::NotStaleAnyMore => tracing::info!("not stale any more: this replica has all that another one had"),
+        Report::NotStaleAnyMore => tracing::info!("caught up: this replica is not stale any more"),
     }
 }

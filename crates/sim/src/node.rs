@@ -1,6 +1,6 @@
 //! A replica's machine: the core, its disk, its views, its clock.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use lastword_core::{Core, Mono, Now};
 use lastword_facts::VersionVector;
@@ -52,8 +52,10 @@ pub(crate) struct Node {
     pub(crate) backups: Vec<Disk>,
     /// What the log covered, at the start of this life and every while since.
     pub(crate) covered: VecDeque<(Mono, VersionVector)>,
-    /// It has had all that another replica had, in this life.
-    pub(crate) has_met: bool,
+    /// The replicas that said hello to it in this life.
+    pub(crate) met: BTreeSet<usize>,
+    /// When it was last not stale.
+    pub(crate) last_fresh: Option<Mono>,
 }
 
 impl Node {
@@ -84,7 +86,8 @@ impl Node {
             newer: false,
             backups: Vec::new(),
             covered: VecDeque::new(),
-            has_met: false,
+            met: BTreeSet::new(),
+            last_fresh: None,
         }
     }
 

@@ -18,6 +18,7 @@ const MUST_BE_REACHED: &[&str] = &[
     "path claim withdrawn",
     "path closed behind what was refused",
     "path create of an account that exists",
+    "path a login that others may know",
     "path damaged record mended",
     "path damaged record met at the start",
     "path damaged record met in reading",

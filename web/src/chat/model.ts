@@ -69,7 +69,7 @@ export interface Snapshot {
   readonly replicas: readonly Replica[];
   /** A replica answers. (While none does, all that is typed and sent is kept.) */
   readonly connected: boolean;
-  /** The one that is spoken to has not met another one since its start, and may lack messages. */
+  /** The one that is spoken to was not the last one up when it started, and may still lack messages. */
   readonly stale: boolean;
   /** The one with the latest message first. */
   readonly conversations: readonly Conversation[];

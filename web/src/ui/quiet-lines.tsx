@@ -21,7 +21,7 @@ export function QuietLines({ chat, snapshot, problem, onDismiss }: Props) {
   return (
     <div class="quiet-lines" role="status">
       {alone && <p>{snapshot.phase === "out" ? ALONE_OUTSIDE : ALONE_INSIDE}</p>}
-      {!alone && stale && <p>This server has not met another one since its start: messages may be missing until it does.</p>}
+      {!alone && stale && <p>This server may lack what the other servers have: messages may be missing until it has caught up.</p>}
       {snapshot.notice !== undefined && <Dismissible words={snapshot.notice} onDismiss={() => chat.dismissNotice()} />}
       {problem !== undefined && <Dismissible words={problem} onDismiss={onDismiss} />}
     </div>

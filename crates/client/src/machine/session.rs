@@ -136,6 +136,7 @@ impl Machine {
             Err(_) if !is_leader => self.set_login(r, Login::Refused),
             Err((Code::WrongLogin | Code::NotLoggedIn, _)) => self.on_session_unknown(r),
             Err((Code::TooMany, retry_ms)) => self.log_in_later(r, retry_ms),
+            Err((Code::Unavailable, _)) => self.on_session_not_here(r),
             Err(_) => self.close(r),
         }
     }
@@ -175,6 +176,16 @@ impl Machine {
             connection.forget_deeds(create);
         }
         self.deeds.take_back(create);
+    }
+
+    /// The leader does not know the session, and may lack what others know: it may know the password, or be given the
+    /// `create` again. That it does not know the session says nothing of a logout.
+    fn on_session_not_here(&mut self, r: usize) {
+        let logout = self.deeds.find_sent_before(|op| matches!(op, Op::Logout { .. }));
+        if logout.is_some() || self.session.as_ref().is_none_or(|session| session.over) {
+            return self.close(r);
+        }
+        self.on_session_unknown(r);
     }
 
     /// The leader does not know the session.

@@ -31,7 +31,7 @@ pub fn facts(data: &[u8]) {
     let (peer, link) = (ReplicaId(0), LinkId(1));
     replica.link(peer, link);
     let vector: VersionVector = facts.iter().map(|fact| fact.position).collect();
-    let hello = Hello { version: PEER_VERSION, group: replica.group(), incarnation: PEER, vector };
+    let hello = Hello { version: PEER_VERSION, group: replica.group(), incarnation: PEER, vector, stale: false };
     replica.hear(peer, PeerMessage::Hello(hello));
     // All of them: those that it has got are nothing new.
     replica.hear(peer, PeerMessage::Push(facts.clone()));

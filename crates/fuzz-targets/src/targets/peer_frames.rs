@@ -32,7 +32,7 @@ pub fn peer_frames(data: &[u8]) {
         replica.link(peer, link);
     }
     let (group, incarnation) = (replica.group(), Incarnation(0xca1f));
-    let hello = Hello { version: PEER_VERSION, group, incarnation, vector: VersionVector::new() };
+    let hello = Hello { version: PEER_VERSION, group, incarnation, vector: VersionVector::new(), stale: false };
     replica.hear(QUIET, PeerMessage::Hello(hello));
     let password = || MASTER.to_owned();
     replica.open(alice);

@@ -134,7 +134,7 @@ impl<'a> Admission<'a> {
             let (_, attempt) = self.under_way.swap_remove(place);
             let outcome = match result {
                 Ok(_) => Outcome::Right,
-                Err(Refusal::WrongLogin | Refusal::BadPassword(_)) => Outcome::Wrong,
+                Err(Refusal::WrongLogin | Refusal::NotKnownHere | Refusal::BadPassword(_)) => Outcome::Wrong,
                 Err(_) => Outcome::NotJudged,
             };
             self.shared.logins.end(attempt, outcome);

@@ -191,10 +191,9 @@ async fn respond(parts: &Parts, shared: &Arc<Shared>, upgraded: &AtomicBool) -> 
         }
         path @ ("/healthz" | "/readyz") => match health(shared).await {
             None => Response::text(StatusCode::SERVICE_UNAVAILABLE, "this replica does not answer\n"),
-            Some(health) if path == "/readyz" && health.stale => Response::text(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "stale: this replica has not met another one since its start\n",
-            ),
+            Some(health) if path == "/readyz" && health.stale => {
+                Response::text(StatusCode::SERVICE_UNAVAILABLE, "stale: this replica may lack what the others have\n")
+            }
             Some(health) if path == "/readyz" && health.disk_full => Response::text(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "disk full: this replica takes no new messages or accounts\n",

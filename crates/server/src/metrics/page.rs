@@ -55,7 +55,7 @@ fn replicas(page: &mut Families, group: &Group, core: &Gauges) {
     page.gauge("lastword_replicas", "How many replicas the group has, this one among them", group.members.len());
     page.gauge(
         "lastword_stale",
-        "1 while this replica has not met another one since it started alone",
+        "1 while this replica may lack what others have, since it started without being the last one up",
         u64::from(core.stale),
     );
     let linked = core.peers.iter().filter_map(|peer| Some((of(peer.id), peer.link.as_ref()?)));

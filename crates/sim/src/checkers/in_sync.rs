@@ -40,7 +40,11 @@ pub(crate) fn check(world: &World) -> Vec<String> {
                 wrong.push(format!("n{n} sees n{other} as {standing:?}, long after everything has healed"));
             }
         }
-        if core.health().stale && (0..world.nodes.len()).any(|other| other != n && world.nodes[other].is_up()) {
+        let linked = |other: &usize| world.nodes[*other].is_up() && !world.network.is_severed(n, *other);
+        let is_fresh = |other: usize| world.nodes[other].core.as_ref().is_some_and(|core| !core.health().stale);
+        let mut others = (0..world.nodes.len()).filter(|&other| other != n);
+        let all = others.clone().all(|other| linked(&other));
+        if core.health().stale && (all || others.any(|other| linked(&other) && is_fresh(other))) {
             wrong.push(format!("n{n} is stale, long after everything has healed"));
         }
     }

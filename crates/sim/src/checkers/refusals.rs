@@ -1,4 +1,5 @@
-//! A refusal rests on what is on disk: nobody is told that somebody is gone whose deletion may still be lost.
+//! A refusal rests on what is on disk: nobody is told that somebody is gone whose deletion may still be lost, and
+//! nobody that a login is wrong by a replica that may lack it.
 
 use lastword_core::Mono;
 use lastword_core::io::{ConnectionId, Refusal, Tag};
@@ -8,6 +9,10 @@ use crate::world::World;
 
 /// A replica refuses a request.
 pub(super) fn on_refused(world: &mut World, node: usize, connection: ConnectionId, tag: Tag, refusal: &Refusal) {
+    let is_stale = world.nodes[node].core.as_ref().is_some_and(|core| core.health().stale);
+    if *refusal == Refusal::WrongLogin && is_stale {
+        world.violated(format!("n{node} says that a login is wrong, and may lack it"));
+    }
     if !matches!(refusal, Refusal::NoSuchUser(_)) || world.plan.damages() {
         return;
     }

@@ -39,7 +39,8 @@ impl World {
         let now = self.nodes[node].time(self.now);
         let state = &mut self.nodes[node];
         state.life += 1;
-        (state.started, state.full, state.dying, state.has_met) = (self.now, None, None, false);
+        (state.started, state.full, state.dying) = (self.now, None, None);
+        state.met.clear();
         state.covered = [(self.now, state.disk.vector.clone())].into();
         if std::mem::take(&mut state.views_are_void) {
             state.views = crate::views::Views::default();
@@ -205,6 +206,9 @@ impl World {
         while let Some(output) = core.poll_output() {
             outputs.push(output);
         }
+        if !core.health().stale {
+            self.nodes[node].last_fresh = Some(self.now);
+        }
         self.nodes[node].wake = core.poll_timeout();
         self.nodes[node].core = Some(core);
         // It may die between any two of its effects.
@@ -307,6 +311,9 @@ impl World {
                     self.count(&format!("report OutOfSync {why:?}"));
                 }
                 self.say(|| format!("n{node} reports {report:?}"));
+                if report == Report::NotStaleAnyMore {
+                    checkers::stale::on_caught_up(self, node);
+                }
                 if let Report::InSync(peer) = report {
                     checkers::in_sync::on_joined(self, node, usize::from(peer.0));
                 }
@@ -342,7 +349,7 @@ impl World {
             return self.violated("a replica's message can't be read".to_owned());
         };
         if matches!(message, PeerMessage::Hello(_)) {
-            self.nodes[to].has_met = true;
+            self.nodes[to].met.insert(from);
         }
         let (life, wait) = (self.nodes[to].life, self.hop());
         let at = self.network.arrival(Place::Node(from), Place::Node(to), link.0, self.now, self.now + wait);

@@ -114,7 +114,21 @@ export function onResumed(m: Machine, link: Link, asLeader: boolean, result: Res
   const { code, retry_ms } = result.error;
   if (code === "wrong_login" || code === "not_logged_in") return onSessionUnknown(m, link);
   if (code === "too_many") return logInLater(m, link, retryAfter(retry_ms));
+  if (code === "unavailable") return onSessionNotHere(m, link);
   m.close(link);
+}
+
+/**
+ * The leader does not know the session, and may lack what others know: it may know the password, or be given the
+ * `create` again. That it does not know the session says nothing of a logout.
+ */
+function onSessionNotHere(m: Machine, link: Link) {
+  const { session } = m;
+  const canEnter = session?.password !== undefined || m.deeds.uncoveredCreate() !== undefined;
+  if (!session || session.over || !canEnter || m.deeds.findSentBefore("logout")) {
+    return m.close(link);
+  }
+  onSessionUnknown(m, link);
 }
 
 /** How long to wait where a server says `too_many`, and perhaps for how long. */

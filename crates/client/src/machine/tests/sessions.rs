@@ -30,6 +30,23 @@ fn a_replica_that_lacks_the_session_is_given_the_password() {
     scene.expect("moved b -> c\n c < resume tok-b -\n c < listen\n c < send k1 bob: hi");
 }
 
+/// One that may lack the session may know the password all the same; if it does not, it is left.
+#[test]
+fn a_replica_that_may_lack_the_session_is_given_the_password() {
+    let mut scene = Scene::logged_in(true);
+    scene.lose("a");
+    scene.refuse("b", "resume", "unavailable");
+    scene.expect(
+        "moved a -> b
+         b < resume tok-a -
+         b < listen
+         b < login ann",
+    );
+    scene.refuse("b", "listen", "not_logged_in");
+    scene.refuse("b", "login", "unavailable");
+    scene.expect("close b\n moved b -> c\n c < resume tok-a -\n c < listen");
+}
+
 #[test]
 fn a_late_refusal_of_what_was_sent_before_the_login_counts_for_nothing() {
     let mut scene = Scene::logged_in(false);

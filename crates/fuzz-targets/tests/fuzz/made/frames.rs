@@ -18,7 +18,7 @@ pub fn stream(chance: &mut Chance) -> Vec<u8> {
     let facts: Vec<_> = facts(chance).into_iter().map(Arc::new).collect();
     if !chance.once_in(10) {
         let vector = positions(chance).into_iter().collect();
-        let hello = Hello { version: PEER_VERSION, group: group(), incarnation: incarnation(0), vector };
+        let hello = Hello { version: PEER_VERSION, group: group(), incarnation: incarnation(0), vector, stale: false };
         write_message(&mut input, &PeerMessage::Hello(hello));
     }
     for _ in 0..chance.below(30) {
