@@ -8,9 +8,7 @@ use lastword_facts::views::{Applied, Found, MessageRecord, Query};
 use lastword_marks::{Bug, planted};
 
 use crate::Core;
-use crate::io::{
-    Answer, CloseReason, ConnectionId, Conversation, Copies, Event, JobId, MessageView, Output, Person, Refusal, Tag,
-};
+use crate::io::{Answer, ConnectionId, Conversation, Copies, Event, JobId, MessageView, Output, Person, Refusal, Tag};
 use crate::jobs::Job;
 use crate::keys::Known;
 use crate::release::{Effect, Recheck, Reply, SentDraft};
@@ -52,6 +50,9 @@ impl Core {
     /// Releases what may be told by now.
     pub(crate) fn release(&mut self, now: Now) {
         let acked = self.peers.acked();
+        let (from, step) = (self.outputs.len(), self.config.settings.step);
+        let mut entries = 0;
+        self.telling.release = false;
         while let Some(entry) = self.waiting.next(now.mono, self.ledger.durable_end, acked) {
             let position = entry.own.map(|(seq, _)| Position { incarnation: self.ledger.own(), seq });
             self.take_effect(entry.index, entry.effect);
@@ -62,12 +63,22 @@ impl Core {
                     self.reply(now, reply, copies);
                 }
             }
+            entries += 1;
+            // Some entries are told to several.
+            if entries >= step || self.outputs.len() - from >= 4 * step {
+                self.telling.release = true;
+                break;
+            }
         }
         self.recheck(now);
     }
 
     fn recheck(&mut self, now: Now) {
-        if self.waiting.rechecks.is_empty() || self.waiting.held_until.is_some_and(|until| now.mono < until) {
+        // What stands before them in the log is told first.
+        if self.telling.release
+            || self.waiting.rechecks.is_empty()
+            || self.waiting.held_until.is_some_and(|until| now.mono < until)
+        {
             return;
         }
         let durable = self.ledger.durable_end;
@@ -118,29 +129,8 @@ impl Core {
             // It was shown at its first position, and is delivered when either is.
             Effect::Message { again: true, .. } => {}
             Effect::Message { fact, to, again: false } => self.deliver(index, &fact, to),
-            Effect::Receipts { to, messages } => {
-                let name = self.directory.called(to);
-                for (author, key) in messages {
-                    for connection in self.connections.listening(author) {
-                        self.tell(connection, Event::Receipt { key, to: name.clone() });
-                    }
-                }
-            }
+            Effect::Receipts { to, upto } => self.telling.begin_receipts(to, upto),
             Effect::Sessions(account, reason) => self.end_sessions(account, reason),
-        }
-    }
-
-    /// Ends the connections of an account whose session is no good any more.
-    fn end_sessions(&mut self, account: AccountId, reason: CloseReason) {
-        for connection in self.connections.of_account(account) {
-            let good = self
-                .connections
-                .login(connection)
-                .is_some_and(|login| self.directory.session(login.token) == Some(account));
-            if !good {
-                self.connections.log_out(connection);
-                self.outputs.push_back(Output::Close(connection, reason));
-            }
         }
     }
 
@@ -240,6 +230,7 @@ impl Core {
                 self.answer(connection, tag, Ok(Answer::Conversations { conversations, more }));
             }
             (Job::KnownMessage { connection, tag, to, text, key }, Found::Known(known)) => {
+                self.end_first(connection);
                 let known = known.as_ref().map(Known::of_record);
                 self.send_if_new(now, connection, tag, to, text, key, known);
                 self.go_on(now, connection);
@@ -303,7 +294,7 @@ impl Core {
 
     /// Shows a released message to its receiver's listening connections.
     fn deliver(&mut self, index: LogIndex, fact: &Arc<lastword_facts::Fact>, to: AccountId) {
-        let mut listening = self.connections.listening(to);
+        let mut listening: Vec<ConnectionId> = self.connections.listening(to).collect();
         if planted(Bug::ShowsToAuthor) {
             listening.extend(self.connections.listening(fact.author));
         }
@@ -311,7 +302,8 @@ impl Core {
         if listening.is_empty() {
             return;
         }
-        let view = self.view_of(MessageRecord {
+        // All of them are shown one and the same.
+        let event = Arc::new(Event::Message(self.view_of(MessageRecord {
             index,
             position: fact.position,
             order: fact.order(),
@@ -320,9 +312,9 @@ impl Core {
             to,
             text: message.text.clone(),
             at_ms: message.at_ms,
-        });
+        })));
         for connection in listening {
-            self.deliver_to(connection, index, fact.position, view.clone());
+            self.deliver_to(connection, index, fact.position, event.clone());
         }
     }
 }

@@ -68,9 +68,8 @@ impl Core {
             Body::Message(message) => self.apply_message(fact, message, index),
             Body::Delivered(delivered) => {
                 self.mailboxes.on_delivered(fact.author);
-                let messages = self.receipts.arrived(fact.author, &delivered.upto);
                 let change = Change::Delivered { account: fact.author, upto: delivered.upto.clone() };
-                (change, Effect::Receipts { to: fact.author, messages })
+                (change, Effect::Receipts { to: fact.author, upto: delivered.upto.clone() })
             }
             Body::Session(session) => {
                 let ends = Effect::Sessions(fact.author, CloseReason::LoggedOut);

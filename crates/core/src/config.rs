@@ -54,8 +54,14 @@ pub struct Settings {
     pub unsaved_bytes: usize,
     /// Known keys in memory; older ones ask the views.
     pub recent_keys: usize,
+    /// Connections of one account that may listen here at a time.
+    pub listeners: usize,
+    /// Connections, messages or facts that one thing may concern before others have their turn.
+    pub step: usize,
     /// Requests of one connection that wait behind one that looks something up.
     pub queued_requests: usize,
+    /// Bytes of what those carry.
+    pub queued_bytes: usize,
     /// Messages sent on one connection of which it is known singly that they were not confirmed.
     pub unconfirmed: usize,
     /// Messages in one page of what waits for a connection.
@@ -92,7 +98,10 @@ impl Default for Settings {
             held_bytes: 64 * 1024 * 1024,
             unsaved_bytes: 8 * 1024 * 1024,
             recent_keys: 500_000,
+            listeners: 16,
+            step: 256,
             queued_requests: 4096,
+            queued_bytes: 1024 * 1024,
             unconfirmed: 4096,
             inbox_page: 256,
             receipts: 100_000,

@@ -1,12 +1,14 @@
 //! The clients' connections: who is logged in, who listens, what was sent to whom.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
+use std::sync::Arc;
 
 use lastword_facts::VersionVector;
 use lastword_facts::ids::{AccountId, LogIndex, Position};
 use lastword_facts::token::TokenHash;
 
-use crate::io::{ConnectionId, MessageView, Request, Tag};
+use crate::io::{ConnectionId, Event, Request, Tag};
 use crate::later::Later;
 use crate::release::Login;
 use crate::time::Mono;
@@ -25,6 +27,8 @@ pub(crate) struct Connection {
     pub(crate) later: Later,
     /// Those that wait.
     pub(crate) queue: VecDeque<(Tag, Request)>,
+    /// Bytes of what those carry.
+    pub(crate) queue_bytes: usize,
 }
 
 /// Messages of a connection were refused for want of room.
@@ -57,7 +61,7 @@ pub(crate) enum Mode {
     /// It was told how many wait; the first page is asked for when that was answered.
     Counting(Tag),
     /// A page was asked for. What has been released since then is kept aside, if it is not too much.
-    Paging { aside: Vec<(LogIndex, Position, MessageView)>, overflow: bool },
+    Paging { aside: Vec<(LogIndex, Position, Arc<Event>)>, aside_bytes: usize, overflow: bool },
     /// A page was sent; the next one is asked for when it was written.
     Draining,
     /// Everything is sent as it is released.
@@ -108,6 +112,8 @@ impl Listener {
 pub(crate) struct Connections {
     all: BTreeMap<ConnectionId, Connection>,
     by_account: BTreeMap<AccountId, BTreeSet<ConnectionId>>,
+    /// Those of them that listen: few of each account, however many it has in all.
+    listening: BTreeMap<AccountId, BTreeSet<ConnectionId>>,
     /// How many are logged in, and how many of those listen.
     pub(crate) logged_in: usize,
     pub(crate) listeners: usize,
@@ -130,8 +136,10 @@ impl Connections {
         self.all.len()
     }
 
-    pub(crate) fn ids(&self) -> Vec<ConnectionId> {
-        self.all.keys().copied().collect()
+    /// All connections after this one, and whether they listen.
+    pub(crate) fn after(&self, id: ConnectionId) -> impl Iterator<Item = (ConnectionId, bool)> {
+        let after = self.all.range((Bound::Excluded(id), Bound::Unbounded));
+        after.map(|(&id, connection)| (id, connection.listener.is_some()))
     }
 
     pub(crate) fn of(&mut self, id: ConnectionId) -> Option<&mut Connection> {
@@ -160,6 +168,12 @@ impl Connections {
         {
             if listened {
                 self.touched.insert(login.account);
+                if let Some(listening) = self.listening.get_mut(&login.account) {
+                    listening.remove(&id);
+                    if listening.is_empty() {
+                        self.listening.remove(&login.account);
+                    }
+                }
             }
             ids.remove(&id);
             if ids.is_empty() {
@@ -183,14 +197,16 @@ impl Connections {
     pub(crate) fn listen(&mut self, id: ConnectionId, listener: Listener) {
         if let Some(connection) = self.all.get_mut(&id) {
             self.listeners += usize::from(connection.listener.replace(listener).is_none());
-            self.touched.extend(connection.login.map(|login| login.account));
+            if let Some(login) = connection.login {
+                self.touched.insert(login.account);
+                self.listening.entry(login.account).or_default().insert(id);
+            }
         }
     }
 
     /// Whether any connection of an account listens.
     pub(crate) fn is_listening(&self, account: AccountId) -> bool {
-        let mut ids = self.by_account.get(&account).into_iter().flatten();
-        ids.any(|id| self.all.get(id).is_some_and(|connection| connection.listener.is_some()))
+        self.listening.contains_key(&account)
     }
 
     /// The accounts of which a connection has begun or ceased to listen, since this was last asked.
@@ -199,9 +215,9 @@ impl Connections {
     }
 
     /// The connections of an account that listen.
-    pub(crate) fn listening(&self, account: AccountId) -> Vec<ConnectionId> {
-        let ids = self.by_account.get(&account).into_iter().flatten();
-        ids.copied().filter(|id| self.all.get(id).is_some_and(|connection| connection.listener.is_some())).collect()
+    pub(crate) fn listening(&self, account: AccountId) -> impl Iterator<Item = ConnectionId> + use<> {
+        let ids = self.listening.get(&account).cloned();
+        ids.into_iter().flatten()
     }
 }
 

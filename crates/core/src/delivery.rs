@@ -1,6 +1,7 @@
 //! Handing messages over: first what waits, then what comes, and what its receiver confirms.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use lastword_facts::fact::Delivered;
 use lastword_facts::ids::{AccountId, LogIndex, Position};
@@ -17,10 +18,14 @@ use crate::jobs::Job;
 use crate::release::Reply;
 use crate::time::{Mono, Now};
 
-/// Messages that are kept aside while a page of what waits is read.
+/// Messages that are kept aside for a connection while a page of what waits is read, and bytes of their text.
 const ASIDE: usize = 1024;
+const ASIDE_BYTES: usize = 64 * 1024;
 /// A page of what waits has no more messages once they have this many bytes.
 const PAGE_BYTES: u32 = 256 * 1024;
+
+/// Where too many connections of an account listen, it is worth another try after so long, in milliseconds.
+const LISTEN_RETRY_MS: u64 = 5000;
 
 /// What receivers have confirmed: gathered, so that one account makes at most one fact in 100 ms.
 #[derive(Debug, Clone, Default)]
@@ -79,6 +84,15 @@ impl Core {
         self.query(Job::ListenCount { connection, tag }, Query::PendingCount(login.account));
     }
 
+    /// Whether a connection may begin to listen. (One that listens already may begin anew.)
+    pub(crate) fn room_for_listener(&self, connection: ConnectionId, account: AccountId) -> Result<(), Refusal> {
+        let others = self.connections.listening(account).filter(|&other| other != connection).count();
+        if others >= self.config.settings.listeners {
+            return Err(Refusal::TooManyListeners { most: self.config.settings.listeners, retry_ms: LISTEN_RETRY_MS });
+        }
+        Ok(())
+    }
+
     pub(crate) fn begin_paging(&mut self, connection: ConnectionId, tag: Tag, pending: u64) {
         self.answer(connection, tag, Ok(Answer::Listening { pending }));
         let listener = self.connections.of(connection).and_then(|connection| connection.listener.as_ref());
@@ -94,7 +108,7 @@ impl Core {
         let Some(listener) = self.connections.of(id).and_then(|connection| connection.listener.as_mut()) else {
             return;
         };
-        listener.mode = Mode::Paging { aside: Vec::new(), overflow: false };
+        listener.mode = Mode::Paging { aside: Vec::new(), aside_bytes: 0, overflow: false };
         let query = Query::Inbox { account: login.account, after: listener.last, limit, bytes: PAGE_BYTES };
         self.query(Job::Inbox { connection: id }, query);
     }
@@ -106,7 +120,7 @@ impl Core {
             return;
         };
         // An answer to a question of an earlier `listen` on this connection.
-        let Mode::Paging { aside, overflow } = &mut listener.mode else { return };
+        let Mode::Paging { aside, overflow, .. } = &mut listener.mode else { return };
         let (aside, more) = (std::mem::take(aside), more || *overflow);
         let mut page = Vec::with_capacity(messages.len());
         for message in messages {
@@ -116,7 +130,7 @@ impl Core {
         listener.mode = if more { Mode::Draining } else { Mode::Live };
         let count = page.len();
         for (n, message) in page.into_iter().enumerate() {
-            let event = Event::Message(self.view_of(message));
+            let event = Arc::new(Event::Message(self.view_of(message)));
             let drain = more && n + 1 == count;
             self.outputs.push_back(Output::Event { connection: id, event, drain });
         }
@@ -124,8 +138,8 @@ impl Core {
             return self.ask_page(id);
         }
         if !more {
-            for (index, position, view) in aside {
-                self.send_live(id, index, position, view);
+            for (index, position, event) in aside {
+                self.send_live(id, index, position, event);
             }
         }
     }
@@ -138,23 +152,26 @@ impl Core {
     }
 
     /// A message was released.
-    pub(crate) fn deliver_to(&mut self, id: ConnectionId, index: LogIndex, position: Position, view: MessageView) {
+    pub(crate) fn deliver_to(&mut self, id: ConnectionId, index: LogIndex, position: Position, event: Arc<Event>) {
         let Some(listener) = self.connections.of(id).and_then(|connection| connection.listener.as_mut()) else {
             return;
         };
         match &mut listener.mode {
             // The page that is asked for next will have it.
             Mode::Counting(_) | Mode::Draining => {}
-            Mode::Paging { aside, .. } if aside.len() < ASIDE => {
+            Mode::Paging { aside, aside_bytes, .. } if aside.len() < ASIDE && *aside_bytes < ASIDE_BYTES => {
                 hit("page while messages come");
-                aside.push((index, position, view));
+                if let Event::Message(view) = &*event {
+                    *aside_bytes += view.message.text.len();
+                }
+                aside.push((index, position, event));
             }
             Mode::Paging { overflow, .. } => *overflow = true,
-            Mode::Live => self.send_live(id, index, position, view),
+            Mode::Live => self.send_live(id, index, position, event),
         }
     }
 
-    fn send_live(&mut self, id: ConnectionId, index: LogIndex, position: Position, mut view: MessageView) {
+    fn send_live(&mut self, id: ConnectionId, index: LogIndex, position: Position, mut event: Arc<Event>) {
         let limit = self.config.settings.unconfirmed;
         let Some(listener) = self.connections.of(id).and_then(|connection| connection.listener.as_mut()) else {
             return;
@@ -164,10 +181,14 @@ impl Core {
         }
         listener.note(index, position, limit);
         // It may have been kept aside while later tokens were told: they must never go back.
-        if !planted(Bug::SeenGoesBack) {
-            view.seen = view.seen.max(self.ledger.stamp());
+        let stamp = self.ledger.stamp();
+        if let Event::Message(view) = &*event
+            && view.seen < stamp
+            && !planted(Bug::SeenGoesBack)
+        {
+            event = Arc::new(Event::Message(MessageView { seen: stamp, ..view.clone() }));
         }
-        self.tell(id, Event::Message(view));
+        self.tell(id, event);
     }
 
     /// A client confirms what its connection was sent, up to a position.
@@ -199,7 +220,11 @@ impl Core {
 
     /// Makes the facts of what was confirmed, for each account whose time has come.
     pub(crate) fn confirm_deliveries(&mut self, now: Now) {
-        while let Some((account, Gathered { upto, requests })) = self.deliveries.next(now.mono, &self.config.settings) {
+        for _ in 0..self.config.settings.step {
+            let Some((account, Gathered { upto, requests })) = self.deliveries.next(now.mono, &self.config.settings)
+            else {
+                return;
+            };
             let body = Body::Delivered(Delivered { upto: upto.iter().collect() });
             let fact = self.ledger.make(now, account, None, body);
             self.admit(now, &fact, Some(Reply::Nothing(requests)));

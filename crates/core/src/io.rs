@@ -153,8 +153,8 @@ pub enum Output {
     Event {
         /// Whom.
         connection: ConnectionId,
-        /// What.
-        event: Event,
+        /// What. Where several are told the same, one after the other, it is one and the same.
+        event: Arc<Event>,
         /// Report with [`Input::Drained`] when this was written to the socket.
         drain: bool,
     },
@@ -238,6 +238,25 @@ pub enum Request {
         limit: u32,
         before: Option<Order>,
     },
+}
+
+impl Request {
+    /// About how many bytes it takes in memory.
+    pub fn bytes(&self) -> usize {
+        let carries = match self {
+            Self::Create { name, password, .. } | Self::Login { name, password } => name.len() + password.0.len(),
+            Self::Password { old, new, .. } => old.0.len() + new.0.len(),
+            Self::List { pattern, after, .. } => {
+                let Pattern::Text(pattern) = pattern else { return size_of::<Self>() };
+                pattern.len() + after.as_ref().map_or(0, String::len)
+            }
+            Self::Send { to: Receiver::Name(name), text, .. } => name.len() + text.len(),
+            Self::Send { text, .. } => text.len(),
+            Self::History { with: Receiver::Name(name), .. } => name.len(),
+            _ => 0,
+        };
+        size_of::<Self>() + carries
+    }
 }
 
 /// Somebody whom a request is about.
@@ -422,6 +441,16 @@ pub enum Refusal {
     #[error("You have written as much as one account may write in a day; there is room for this message in {} s.", retry_ms.div_ceil(1000))]
     QuotaUsed {
         /// After so many milliseconds there is room for it.
+        retry_ms: u64,
+    },
+    /// As many connections of the account listen here as may.
+    #[error(
+        "{most} connections of this account listen to this replica already: end one of them, or listen to another replica."
+    )]
+    TooManyListeners {
+        /// So many may.
+        most: usize,
+        /// After so many milliseconds another try makes sense.
         retry_ms: u64,
     },
     /// The disk is full.

@@ -95,12 +95,28 @@ pub(crate) struct Jobs {
     /// With their owners; those of the replica itself have none.
     jobs: BTreeMap<JobId, (Job, Option<Owner>)>,
     owners: BTreeMap<Owner, usize>,
+    /// Bytes of what clients sent that the jobs hold.
+    bytes: usize,
+}
+
+impl Job {
+    /// How many bytes of what a client sent it holds: what is sure to be short is not counted.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Create { name, .. } | Self::CreateAgain { name, .. } => name.len(),
+            Self::Login { asked, .. } => asked.len(),
+            Self::OldPassword { new, .. } => new.0.len(),
+            Self::KnownMessage { text, .. } => text.len(),
+            _ => 0,
+        }
+    }
 }
 
 impl Jobs {
     pub(crate) fn begin(&mut self, job: Job, owner: Option<Owner>) -> JobId {
         self.last += 1;
         let id = JobId(self.last);
+        self.bytes += job.bytes();
         self.jobs.insert(id, (job, owner));
         if let Some(owner) = owner {
             *self.owners.entry(owner).or_default() += 1;
@@ -110,6 +126,7 @@ impl Jobs {
 
     pub(crate) fn done(&mut self, id: JobId) -> Option<Job> {
         let (job, owner) = self.jobs.remove(&id)?;
+        self.bytes -= job.bytes();
         if let Some(owner) = owner
             && let Some(count) = self.owners.get_mut(&owner)
         {
@@ -119,6 +136,10 @@ impl Jobs {
             }
         }
         Some(job)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(crate) fn len(&self) -> usize {

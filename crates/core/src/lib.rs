@@ -20,6 +20,7 @@
 //! | `claims`, `names` | unique names |
 //! | `connections`, `delivery` | who listens, and what they are sent |
 //! | `presence`, `watching` | who is online, and who is told of it |
+//! | `telling` | what many are told, in steps |
 //! | [`gauges`] | what an operator asks about all that |
 
 #![warn(missing_docs)]
@@ -57,6 +58,7 @@ mod receipts;
 mod release;
 mod replication;
 mod requests;
+mod telling;
 pub mod time;
 mod watching;
 
@@ -119,6 +121,7 @@ pub struct Core {
     lists: listing::Lists,
     /// Pushing was left off, for others to have their turn, until then.
     more_to_push: Option<Mono>,
+    telling: telling::Telling,
     tally: gauges::Tally,
     disk: io::DiskRoom,
     views_ready: bool,
@@ -180,6 +183,7 @@ impl Core {
             deliveries: delivery::Deliveries::default(),
             lists: listing::Lists::default(),
             more_to_push: None,
+            telling: telling::Telling::default(),
             tally: gauges::Tally::default(),
             disk: io::DiskRoom::Enough,
             views_ready: true,
@@ -203,7 +207,10 @@ impl Core {
         if planted(Bug::ForgetsTombstone) && matches!(fact.body, lastword_facts::Body::Delete) {
             return;
         }
-        let (change, _) = self.apply(fact, index);
+        let (change, effect) = self.apply(fact, index);
+        if let release::Effect::Receipts { to, upto } = effect {
+            self.receipts.arrived(to, &upto, usize::MAX);
+        }
         self.outputs.push_back(Output::Apply(vec![Applied {
             index,
             position: fact.position,
@@ -282,7 +289,8 @@ impl Core {
     /// When to call with [`Input::Timer`] at the latest.
     pub fn poll_timeout(&self) -> Option<Mono> {
         let exact = [self.waiting.held_until, self.deliveries.due(), self.connections.watching.due()];
-        exact.into_iter().flatten().chain(self.more_to_push).chain([self.last_tick + TICK]).min()
+        let at_once = self.telling.is_due().then_some(self.last_call);
+        exact.into_iter().flatten().chain(at_once).chain(self.more_to_push).chain([self.last_tick + TICK]).min()
     }
 
     /// Puts what disks and peers are to get before all else: everything waits for them.
@@ -297,11 +305,7 @@ impl Core {
         let health = self.health_now();
         if health != *self.health {
             self.health = Arc::new(health);
-            for connection in self.connections.ids() {
-                if self.connections.of(connection).is_some_and(|connection| connection.listener.is_some()) {
-                    self.tell(connection, Event::Health(self.health.clone()));
-                }
-            }
+            self.telling.begin_health();
         }
     }
 
@@ -313,6 +317,7 @@ impl Core {
         }
         self.confirm_deliveries(now);
         self.tell_watchers(now.mono);
+        self.go_on_telling(now);
     }
 
     /// What is looked at now and then.
@@ -338,7 +343,7 @@ impl Core {
         self.outputs.push_back(Output::Report(report));
     }
 
-    fn tell(&mut self, connection: io::ConnectionId, event: Event) {
+    fn tell(&mut self, connection: io::ConnectionId, event: Arc<Event>) {
         self.outputs.push_back(Output::Event { connection, event, drain: false });
     }
 }

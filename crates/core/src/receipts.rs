@@ -56,14 +56,16 @@ impl Receipts {
         Some((author, key))
     }
 
-    /// The messages to this account that have arrived, as this vector says.
-    pub(crate) fn arrived(&mut self, to: AccountId, upto: &[Position]) -> Vec<(AccountId, Key)> {
+    /// The messages to this account that have arrived, as this vector says: so many of them at most.
+    pub(crate) fn arrived(&mut self, to: AccountId, upto: &[Position], most: usize) -> Vec<(AccountId, Key)> {
         let upto: VersionVector = upto.iter().copied().collect();
         let mut arrived = Vec::new();
         for last in upto.iter() {
             let first = Position { incarnation: last.incarnation, seq: lastword_facts::Seq::NONE };
             let range = (to, first)..=(to, last);
-            while let Some((&place, _)) = self.waiting.range(range.clone()).next() {
+            while arrived.len() < most
+                && let Some((&place, _)) = self.waiting.range(range.clone()).next()
+            {
                 arrived.extend(self.take(place));
             }
         }
@@ -87,11 +89,11 @@ mod tests {
         let mut receipts = Receipts::new(100);
         receipts.expect(bob, at(1), ann, Key(1));
         (2..1000).for_each(|seq| receipts.expect(eve, at(seq), mallory, Key(u128::from(seq))));
-        assert_eq!(receipts.arrived(bob, &[at(1)]), [(ann, Key(1))]);
-        assert_eq!(receipts.arrived(eve, &[at(999)]).len(), 25);
+        assert_eq!(receipts.arrived(bob, &[at(1)], usize::MAX), [(ann, Key(1))]);
+        assert_eq!(receipts.arrived(eve, &[at(999)], usize::MAX).len(), 25);
         // What has arrived makes room.
         receipts.expect(eve, at(1000), mallory, Key(0));
-        assert_eq!(receipts.arrived(eve, &[at(1000)]), [(mallory, Key(0))]);
+        assert_eq!(receipts.arrived(eve, &[at(1000)], usize::MAX), [(mallory, Key(0))]);
         assert!(receipts.by.is_empty());
     }
 }

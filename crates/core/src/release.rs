@@ -45,7 +45,7 @@ pub(crate) enum Effect {
     /// Its senders are told that their messages have reached this account.
     Receipts {
         to: AccountId,
-        messages: Vec<(AccountId, Key)>,
+        upto: Vec<Position>,
     },
     /// Connections of this account whose session is no good any more are ended.
     Sessions(AccountId, CloseReason),

@@ -31,6 +31,8 @@ const JOBS_OF_ONE: usize = 1000;
 const FACT_BYTES: usize = 100;
 /// One account may have this part of the facts in flight.
 const IN_FLIGHT_PART: usize = 4;
+/// Bytes of what clients sent that those may hold.
+const JOBS_BYTES: usize = 32 * 1024 * 1024;
 
 impl Core {
     pub(crate) fn on_closed(&mut self, connection: ConnectionId) {
@@ -40,12 +42,14 @@ impl Core {
 
     pub(crate) fn on_request(&mut self, now: Now, id: ConnectionId, tag: Tag, request: Request) {
         let queue_limit = self.config.settings.queued_requests;
+        let queue_bytes_limit = self.config.settings.queued_bytes;
         let Some(connection) = self.connections.of(id) else { return };
         // What only tells that this replica is alive goes before everything.
         if connection.busy && !matches!(request, Request::Ping | Request::Status) {
-            if connection.queue.len() >= queue_limit {
+            if connection.queue.len() >= queue_limit || connection.queue_bytes >= queue_bytes_limit {
                 return self.answer(id, tag, Err(Refusal::TooMany { retry_ms: 100 }));
             }
+            connection.queue_bytes += request.bytes();
             connection.queue.push_back((tag, request));
             return;
         }
@@ -61,6 +65,7 @@ impl Core {
             && !connection.busy
             && let Some((tag, request)) = connection.queue.pop_front()
         {
+            connection.queue_bytes -= request.bytes();
             self.carry_out(now, id, tag, request);
         }
     }
@@ -73,6 +78,7 @@ impl Core {
     }
 
     fn carry_out(&mut self, now: Now, id: ConnectionId, tag: Tag, request: Request) {
+        self.end_first(id);
         if let Err(refusal) = self.try_to(now, id, tag, request) {
             self.answer(id, tag, Err(refusal));
         }
@@ -100,7 +106,8 @@ impl Core {
                 );
             }
             Request::Listen => {
-                self.logged_in(id)?;
+                let account = self.logged_in(id)?.account;
+                self.room_for_listener(id, account)?;
                 self.room_for_jobs(id)?;
                 self.on_listen(id, tag);
             }
@@ -234,7 +241,7 @@ impl Core {
 
     /// Whether a connection may have something more looked up or hashed.
     pub(crate) fn room_for_jobs(&self, id: ConnectionId) -> Result<(), Refusal> {
-        if self.jobs.len() >= JOBS || self.jobs.of(self.owner(id)) >= JOBS_OF_ONE {
+        if self.jobs.len() >= JOBS || self.jobs.bytes() >= JOBS_BYTES || self.jobs.of(self.owner(id)) >= JOBS_OF_ONE {
             hit("as many jobs as there may be");
             return Err(Refusal::TooMany { retry_ms: 100 });
         }

@@ -4,6 +4,8 @@
 //! client whose replica has died), and nobody can make all who know him be told of more than two changes a second.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lastword_facts::ids::AccountId;
@@ -28,6 +30,8 @@ pub(crate) struct Watching {
     /// Who may have come or gone, and when that is looked at: the next one first, each once.
     settling: VecDeque<(Mono, AccountId)>,
     is_settling: BTreeSet<AccountId>,
+    /// Of whom watchers are being told, and up to which of them that was done.
+    telling: Option<(AccountId, ConnectionId)>,
 }
 
 impl Watching {
@@ -64,25 +68,39 @@ impl Watching {
         }
     }
 
-    /// When somebody is to be looked at next.
+    /// When somebody is to be looked at next. (A moment that has passed, while there are watchers left of whom was.)
     pub(crate) fn due(&self) -> Option<Mono> {
+        if self.telling.is_some() {
+            return Some(Mono::default());
+        }
         self.settling.front().map(|&(due, _)| due)
     }
 
-    /// Somebody who is to be looked at now.
-    fn settled(&mut self, now: Mono) -> Option<AccountId> {
+    /// Somebody who is to be looked at now, and the watcher up to which that was done already.
+    fn settled(&mut self, now: Mono) -> Option<(AccountId, ConnectionId)> {
+        if let Some(telling) = self.telling.take() {
+            return Some(telling);
+        }
         let (_, account) = self.settling.pop_front_if(|(due, _)| *due <= now)?;
         self.is_settling.remove(&account);
-        Some(account)
+        Some((account, ConnectionId(0)))
     }
 
-    /// Somebody is online, or not: which connections have been told otherwise.
-    fn news(&mut self, account: AccountId, online: bool) -> Vec<ConnectionId> {
+    /// Somebody is online, or not: which connections after this one have been told otherwise. Looks at so many of them, at
+    /// most, which it takes off; with none left, it goes on from there.
+    fn news(&mut self, account: AccountId, online: bool, after: ConnectionId, left: &mut usize) -> Vec<ConnectionId> {
         let mut news = Vec::new();
-        for &id in self.watchers.get(&account).into_iter().flatten() {
+        let watchers = self.watchers.get(&account);
+        let after = watchers.map(|watchers| watchers.range((Bound::Excluded(after), Bound::Unbounded)));
+        for &id in after.into_iter().flatten() {
             let told = self.told.get_mut(&id).and_then(|told| told.get_mut(&account));
             if told.is_some_and(|told| std::mem::replace(told, online) != online) {
                 news.push(id);
+            }
+            *left -= 1;
+            if *left == 0 {
+                self.telling = Some((account, id));
+                break;
             }
         }
         news
@@ -90,12 +108,22 @@ impl Watching {
 }
 
 impl Core {
-    /// Tells those who watch somebody that he has come, or gone.
+    /// Tells those who watch somebody that they have come, or gone: a step of it.
     pub(crate) fn tell_watchers(&mut self, now: Mono) {
-        while let Some(account) = self.connections.watching.settled(now) {
+        let mut left = self.config.settings.step;
+        while left > 0
+            && let Some((account, after)) = self.connections.watching.settled(now)
+        {
+            left -= 1;
+            if left == 0 {
+                self.connections.watching.telling = Some((account, after));
+                break;
+            }
             let person = self.person(account);
-            for connection in self.connections.watching.news(account, person.online) {
-                self.tell(connection, Event::Presence(person.clone()));
+            let news = self.connections.watching.news(account, person.online, after, &mut left);
+            let event = Arc::new(Event::Presence(person));
+            for connection in news {
+                self.tell(connection, event.clone());
             }
         }
     }
@@ -112,17 +140,29 @@ mod tests {
         Mono(Duration::from_millis(ms))
     }
 
+    /// All who are to be told, however many steps it takes.
+    fn news(watching: &mut Watching, account: AccountId, online: bool) -> Vec<ConnectionId> {
+        let (mut after, mut all) = (ConnectionId(0), Vec::new());
+        loop {
+            all.extend(watching.news(account, online, after, &mut 2));
+            match watching.telling.take() {
+                Some((_, last)) => after = last,
+                None => return all,
+            }
+        }
+    }
+
     #[test]
     fn nothing_is_left_of_who_watches_nobody_any_more() {
         let mut watching = Watching::default();
         let (one, other) = (ConnectionId(1), ConnectionId(2));
         watching.watch(one, [(ANN, true), (BOB, false)].into_iter());
         watching.watch(other, [(ANN, false)].into_iter());
-        assert_eq!(watching.news(ANN, true), [other], "the first was told so");
-        assert_eq!(watching.news(ANN, true), [], "each is told once");
+        assert_eq!(news(&mut watching, ANN, true), [other], "the first was told so");
+        assert_eq!(news(&mut watching, ANN, true), [], "each is told once");
         watching.forget(one);
         watching.watch(one, [(BOB, false)].into_iter());
-        assert_eq!(watching.news(ANN, false), [other], "asked again, it watches others");
+        assert_eq!(news(&mut watching, ANN, false), [other], "asked again, it watches others");
         watching.forget(one);
         watching.forget(other);
         watching.touch(at(0), ANN);
@@ -135,8 +175,8 @@ mod tests {
         let one = ConnectionId(1);
         watching.watch(one, [(ANN, false)].into_iter());
         watching.watch(one, [(ANN, true), (BOB, false)].into_iter());
-        assert_eq!(watching.news(ANN, true), [], "it was told so with the second page");
-        assert_eq!((watching.news(ANN, false), watching.news(BOB, true)), (vec![one], vec![one]));
+        assert_eq!(news(&mut watching, ANN, true), [], "it was told so with the second page");
+        assert_eq!((news(&mut watching, ANN, false), news(&mut watching, BOB, true)), (vec![one], vec![one]));
         // Where there is no more room, those who are watched still count anew.
         watching.watch(one, (10..1000).map(|n| (AccountId(n), false)));
         watching.watch(one, [(ANN, true), (AccountId(999), true)].into_iter());
@@ -155,7 +195,7 @@ mod tests {
         watching.touch(at(300), ANN);
         watching.touch(at(300), BOB);
         assert_eq!(watching.settled(at(499)), None);
-        assert_eq!(watching.settled(at(500)), Some(ANN));
+        assert_eq!(watching.settled(at(500)), Some((ANN, ConnectionId(0))));
         assert_eq!((watching.settled(at(500)), watching.due()), (None, Some(at(800))));
     }
 }

@@ -188,7 +188,7 @@ impl Replica {
                 self.clients.answer(connection, tag, result, &self.wire);
             }
             Output::Event { connection, event, drain } if self.is_open(connection) => {
-                self.clients.event(connection, event, &self.wire);
+                self.clients.event(connection, &event, &self.wire);
                 if drain {
                     self.inputs.push_back(Input::Drained(connection));
                 }

@@ -15,7 +15,7 @@ use crate::engine::Engine;
 use crate::error::ServerError;
 use crate::front;
 use crate::front::origins::Origins;
-use crate::limits::{Accounts, Address, Addresses, Limits, Logins, Place};
+use crate::limits::{Accounts, Address, Addresses, Inputs, Limits, Logins, Place};
 use crate::peers::Peers;
 use crate::sniff::{Kind, kind_of};
 use crate::stream::Stream;
@@ -49,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) origins: Origins,
     pub(crate) limits: Limits,
     pub(crate) accounts: Accounts,
+    pub(crate) inputs: Inputs,
     pub(crate) logins: Logins,
     pub(crate) peers: Arc<Peers>,
 }
@@ -77,6 +78,7 @@ pub(crate) async fn serve(
         plain_text: options.plain_text,
         origins: Origins::new(&options.origins, &group.members),
         accounts: Accounts::new(limits),
+        inputs: Inputs::default(),
         logins: Logins::new(limits),
         limits: limits.clone(),
         peers: peers.clone(),

@@ -39,6 +39,13 @@ pub struct World {
     pub answers: BTreeMap<(ConnectionId, Tag), Result<Answer, Refusal>>,
     pub events: BTreeMap<ConnectionId, Vec<Event>>,
     pub closed: BTreeMap<ConnectionId, CloseReason>,
+    /// Events that were one and the same as the one before.
+    pub shared_events: usize,
+    last_event: Option<Arc<Event>>,
+    /// The most that came out of one call of a core.
+    pub most_outputs: usize,
+    /// Of whoever was created, by name.
+    tokens: BTreeMap<String, SessionToken>,
     homes: BTreeMap<ConnectionId, usize>,
     /// So many replicas are in the group, whether they are here or not.
     group: usize,
@@ -98,6 +105,10 @@ impl World {
             answers: BTreeMap::new(),
             events: BTreeMap::new(),
             closed: BTreeMap::new(),
+            shared_events: 0,
+            last_event: None,
+            most_outputs: 0,
+            tokens: BTreeMap::new(),
             homes: BTreeMap::new(),
             group,
             reading: HOP,
@@ -289,9 +300,12 @@ impl World {
         let now = self.time(node);
         let Some(mut core) = self.nodes[node].core.take() else { return };
         core.handle(now, input);
+        let mut outputs = 0;
         while let Some(output) = core.poll_output() {
             self.output(node, output);
+            outputs += 1;
         }
+        self.most_outputs = self.most_outputs.max(outputs);
         self.nodes[node].wake = core.poll_timeout();
         self.nodes[node].core = Some(core);
     }
@@ -349,10 +363,15 @@ impl World {
                 self.at(HOP, back(Input::Matched(job, pattern.match_names(&names, || true))));
             }
             Output::Answer(connection, tag, answer) => {
+                if let Ok(Answer::Created { name, token, .. }) = &answer {
+                    self.tokens.insert(name.clone(), token.clone());
+                }
                 assert!(self.answers.insert((connection, tag), answer).is_none(), "answered twice: {tag:?}");
             }
             Output::Event { connection, event, drain } => {
-                self.events.entry(connection).or_default().push(event);
+                let last = self.last_event.replace(event.clone());
+                self.shared_events += usize::from(last.is_some_and(|last| Arc::ptr_eq(&last, &event)));
+                self.events.entry(connection).or_default().push(Event::clone(&event));
                 if drain {
                     self.at(HOP, back(Input::Drained(connection)));
                 }
@@ -439,6 +458,12 @@ impl World {
 
     pub fn login(&mut self, connection: ConnectionId, name: &str) -> Result<Answer, Refusal> {
         self.call(connection, Request::Login { name: name.into(), password: Password("secret".into()) })
+    }
+
+    /// Logs in with the session of whoever was created under this name.
+    pub fn resume(&mut self, connection: ConnectionId, name: &str) {
+        let token = self.tokens[name].hash();
+        self.call(connection, Request::Resume { token, seen: None }).expect("the session is good");
     }
 
     pub fn send_text(&mut self, connection: ConnectionId, to: &str, text: &str) -> Copies {

@@ -26,7 +26,7 @@ impl Clients {
         read_back(&line);
     }
 
-    pub(super) fn event(&mut self, connection: ConnectionId, event: Event, wire: &Wire) {
+    pub(super) fn event(&mut self, connection: ConnectionId, event: &Event, wire: &Wire) {
         let mut line = Vec::new();
         wire::write_line(&mut line, &wire::event(event, wire));
         if let ServerLine::Event(event::Event::Message(message)) = read_back(&line) {

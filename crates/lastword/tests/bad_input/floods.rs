@@ -50,6 +50,36 @@ fn line_feeds_without_end() {
     assert_eq!(&answer, b"{\"id\":1,\"ok\":{}}");
 }
 
+/// Logins with passwords as long as a line, one behind the other, while the first ones have to wait: none of those stands
+/// in a queue with its 64 KiB.
+#[test]
+fn logins_with_passwords_as_long_as_a_line() {
+    let server = Server::start();
+    Talk::to(&server.address).create("alice");
+    let before = server.memory_mib();
+    let line = |password: &str| format!("{}\n", json!({"id": 1, "op": "login", "name": "alice", "password": password}));
+    let flood = line("wrong").repeat(12) + &line(&"x".repeat(65_000)).repeat(40);
+    let stop = Instant::now() + Duration::from_secs(5);
+    thread::scope(|scope| {
+        for _ in 0..30 {
+            scope.spawn(|| {
+                let mut stream = TcpStream::connect(&server.address).unwrap();
+                stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+                // It answers late, or does not read on: what matters is what it keeps.
+                while Instant::now() < stop && stream.write_all(flood.as_bytes()).is_ok() {}
+            });
+        }
+        let mut most = 0;
+        while Instant::now() < stop {
+            most = most.max(server.memory_mib());
+            thread::sleep(Duration::from_millis(50));
+        }
+        let grown = most.saturating_sub(before);
+        assert!(grown < 100, "{grown} MiB more");
+    });
+    server.assert_serves();
+}
+
 /// Clients that ask for pages and pages and read none of them. Others are served; the memory is free
 /// again when they are gone.
 #[test]

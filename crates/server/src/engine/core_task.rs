@@ -15,23 +15,23 @@ use lastword_core::{Core, Input, Now};
 use lastword_facts::views::Applied;
 use tokio::sync::mpsc;
 
+use super::clients::Clients;
 use super::log_thread::ToLog;
 use super::matching::ToMatch;
-use super::outbox::{LinkOutbox, Outbox, ToClient, size_of, size_of_message};
+use super::outbox::{LinkOutbox, ToClient, size_of_message};
 use super::start::Clock;
 use super::views_thread::{ToViews, weight};
 use super::{Engine, ToCore};
 use crate::group::Group;
-use crate::limits::Address;
 use crate::metrics::Hashing;
 use crate::metrics::scrape::Sample;
 use crate::passwords::{Ask, Passwords};
 
 /// Inputs that are handed in before the outputs are carried out.
 const BATCH: usize = 1024;
-/// What peers sent is taken in for so long before others have their turn: a replica that catches up has megabytes at
-/// its door, and still has to confirm what people wait for, and to answer who knocks.
-const TURN: Duration = Duration::from_millis(2);
+/// What came is taken in for so long before others have their turn: a replica that catches up has megabytes at its door,
+/// and so has one at which many write at once; it still has to confirm what people wait for, and to answer who knocks.
+const TURN: Duration = Duration::from_millis(1);
 /// Changes for the views are gathered until they are so many, or so old, or the views are asked something: nobody
 /// waits for them, and each time their thread is woken it takes the processor from somebody.
 const CHANGES: usize = 512;
@@ -48,10 +48,7 @@ pub(super) struct CoreTask {
     /// What they are to take in, and is still gathered here.
     changes: Vec<Applied>,
     changes_sent: Instant,
-    /// Where each comes from, and what it is told.
-    connections: HashMap<ConnectionId, (Option<Address>, Arc<Outbox>)>,
-    /// Those that were told something since they were woken.
-    told: Vec<Arc<Outbox>>,
+    clients: Clients,
     links: HashMap<LinkId, (ReplicaId, Arc<LinkOutbox>)>,
 }
 
@@ -83,7 +80,6 @@ impl CoreTask {
         threads: Threads,
         views_behind: Arc<AtomicU64>,
     ) -> Self {
-        let (connections, links) = (HashMap::new(), HashMap::new());
         Self {
             core,
             clock,
@@ -93,9 +89,8 @@ impl CoreTask {
             views_behind,
             changes: Vec::new(),
             changes_sent: Instant::now(),
-            connections,
-            told: Vec::new(),
-            links,
+            clients: Clients::new(),
+            links: HashMap::new(),
         }
     }
 
@@ -127,14 +122,16 @@ impl CoreTask {
                         self.forget_what_ended(&input);
                         self.count_hash(&input);
                         self.core.handle(now, input);
+                        now = self.let_others(now).await;
                     }
                     ToCore::Open(connection, address, outbox) => {
-                        self.connections.insert(connection, (address, outbox));
+                        self.clients.open(connection, address, outbox);
                         self.core.handle(now, Input::Opened(connection));
                     }
                     ToCore::Requests(connection, requests) => {
                         for (tag, request) in requests {
                             self.core.handle(now, Input::Request(connection, tag, request));
+                            now = self.let_others(now).await;
                         }
                     }
                     ToCore::LinkUp(peer, link, outbox) => {
@@ -155,7 +152,7 @@ impl CoreTask {
         }
     }
 
-    /// After a while of taking in what peers sent, what that brought about is carried out, and all others at the
+    /// After a while of taking in what came, what that brought about is carried out, and all others at the
     /// network's thread have a turn. Says what time it is then.
     async fn let_others(&mut self, since: Now) -> Now {
         let now = self.clock.now();
@@ -170,7 +167,7 @@ impl CoreTask {
     /// What was not written yet to a connection or link that has ended goes with it.
     fn forget_what_ended(&mut self, input: &Input) {
         match input {
-            Input::Closed(connection) => drop(self.connections.remove(connection)),
+            Input::Closed(connection) => self.clients.close(*connection),
             Input::LinkDown(_, link) => drop(self.links.remove(link)),
             _ => {}
         }
@@ -187,14 +184,12 @@ impl CoreTask {
 
     /// How it is. Every client's outbox is looked at: about 10 ns each.
     fn sample(&self, now: Now) -> Box<Sample> {
-        let held = self.connections.values().map(|(_, outbox)| outbox.held());
-        let most = held.fold((0, 0), |most, held| (most.0.max(held.0), most.1.max(held.1)));
         Box::new(Sample {
             gauges: self.core.gauges(now),
             inputs: self.engine.waiting(),
             views_behind_bytes: self.views_behind.load(Ordering::Relaxed) + weight(&self.changes),
             hashes: self.threads.passwords.waiting(),
-            most_for_client: most,
+            most_for_client: self.clients.most_held(),
             for_peers: self.links.values().map(|(peer, outbox)| (*peer, outbox.held().1)).collect(),
         })
     }
@@ -214,9 +209,7 @@ impl CoreTask {
     /// goes to other replicas comes first, and goes at once.
     fn carry_out(&mut self) {
         self.carry_out_all();
-        for outbox in self.told.drain(..) {
-            outbox.wake();
-        }
+        self.clients.wake();
         // The core wants a turn every 50 ms at the latest.
         if self.changes.len() >= CHANGES || self.changes_sent.elapsed() >= CHANGES_AGE {
             self.send_changes();
@@ -245,9 +238,9 @@ impl CoreTask {
                 Output::Hash(job, client, password) => self.ask(client, job, Ask::Hash(password)),
                 Output::Check(job, client, password, hashes) => self.ask(client, job, Ask::Check(password, hashes)),
                 Output::Match(job, pattern, names) => drop(self.threads.to_match.send((job, pattern, names))),
-                Output::Answer(connection, tag, result) => self.tell(connection, ToClient::Answer(tag, result)),
-                Output::Event { connection, event, drain } => self.tell(connection, ToClient::Event(event, drain)),
-                Output::Close(connection, reason) => self.tell(connection, ToClient::Close(reason)),
+                Output::Answer(connection, tag, result) => self.clients.tell(connection, ToClient::Answer(tag, result)),
+                Output::Event { connection, event, drain } => self.clients.tell_event(connection, event, drain),
+                Output::Close(connection, reason) => self.clients.tell(connection, ToClient::Close(reason)),
                 Output::Send(_, link, message) => {
                     if let Some((_, outbox)) = self.links.get(&link) {
                         let size = size_of_message(&message);
@@ -269,18 +262,9 @@ impl CoreTask {
         }
     }
 
-    fn tell(&mut self, connection: ConnectionId, item: ToClient) {
-        if let Some((_, outbox)) = self.connections.get(&connection) {
-            let size = size_of(&item);
-            if outbox.put(item, size) {
-                self.told.push(outbox.clone());
-            }
-        }
-    }
-
     /// Has a password hashed. What there is no room for is answered at once.
     fn ask(&mut self, client: ConnectionId, job: JobId, ask: Ask) {
-        let address = self.connections.get(&client).and_then(|(address, _)| *address);
+        let address = self.clients.address(client);
         if let Some(refused) = self.threads.passwords.ask(address, job, ask) {
             self.count_hash(&refused);
             self.core.handle(self.clock.now(), refused);

@@ -4,6 +4,7 @@
 //! What comes out goes into outboxes, which are bounded by what happens when they are full. The core
 //! never waits for anybody, so nobody who waits for the core can be waited for by it.
 
+mod clients;
 mod core_task;
 mod log_thread;
 mod making;

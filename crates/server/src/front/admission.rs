@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use lastword_core::io::{Answer, Refusal, Tag};
 use lastword_facts::ids::Key;
-use lastword_protocol::{Op, Request};
+use lastword_protocol::{Op, Refusal as WireRefusal, Request};
 
+use super::lengths;
 use crate::limits::{self, Address, Attempt, Meter, Outcome};
 use crate::listen::Shared;
 
@@ -25,6 +26,8 @@ pub(super) struct Admission<'a> {
     held: Option<Box<(Instant, Turn)>>,
     /// What was asked behind it.
     behind: VecDeque<Request>,
+    /// What all of those that wait weigh, in bytes.
+    waiting_bytes: usize,
     /// Attempts of which the core has not said what came of them.
     under_way: Vec<(Tag, Attempt)>,
 }
@@ -42,16 +45,27 @@ pub(super) enum Admitted {
     Later,
     /// With `too_many`: it is worth another try after so many milliseconds.
     Refused(Request, u64),
+    /// Something in it is too long.
+    Bad(Request, WireRefusal),
 }
 
 impl<'a> Admission<'a> {
     pub(super) fn new(shared: &'a Shared, from: Address) -> Self {
         let meter = Meter::new(&shared.limits, from, Instant::now());
-        Self { shared, from, meter, name: None, held: None, behind: VecDeque::new(), under_way: Vec::new() }
+        Self {
+            shared,
+            from,
+            meter,
+            name: None,
+            held: None,
+            behind: VecDeque::new(),
+            waiting_bytes: 0,
+            under_way: Vec::new(),
+        }
     }
 
     /// A request has come.
-    pub(super) fn admit(&mut self, request: Request, now: Instant) -> Admitted {
+    pub(super) fn admit(&mut self, mut request: Request, now: Instant) -> Admitted {
         let message = match &request.op {
             Op::Send { key, .. } => Some(Key(key.as_u128())),
             _ => None,
@@ -59,8 +73,13 @@ impl<'a> Admission<'a> {
         if let Err(retry_ms) = self.meter.take(limits::cost(&request.op), message, now) {
             return Admitted::Refused(request, retry_ms);
         }
+        // Before it waits anywhere.
+        if let Err(refusal) = lengths::check(&mut request.op) {
+            return Admitted::Bad(request, refusal);
+        }
         // Whether the server is there can be asked at any time.
         if self.held.is_some() && !matches!(request.op, Op::Ping) {
+            self.waiting_bytes += lengths::weight(&request.op);
             self.behind.push_back(request);
             return Admitted::Later;
         }
@@ -84,6 +103,7 @@ impl<'a> Admission<'a> {
         if wait.is_zero() {
             return Admitted::Now(turn);
         }
+        self.waiting_bytes += lengths::weight(&turn.request.op);
         self.held = Some(Box::new((now + wait, turn)));
         Admitted::Later
     }
@@ -97,9 +117,14 @@ impl<'a> Admission<'a> {
     pub(super) fn next_due(&mut self, now: Instant) -> Option<Admitted> {
         match &self.held {
             Some(held) if held.0 > now => None,
-            Some(_) => self.held.take().map(|held| Admitted::Now(held.1)),
+            Some(_) => {
+                let (_, turn) = *self.held.take()?;
+                self.waiting_bytes -= lengths::weight(&turn.request.op);
+                Some(Admitted::Now(turn))
+            }
             None => {
                 let request = self.behind.pop_front()?;
+                self.waiting_bytes -= lengths::weight(&request.op);
                 Some(self.turn(request, now)).filter(|admitted| !matches!(admitted, Admitted::Later))
             }
         }
@@ -110,8 +135,14 @@ impl<'a> Admission<'a> {
         self.behind.len() + usize::from(self.held.is_some())
     }
 
+    /// About how many bytes those are.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
+    }
+
     /// What waits will not have its turn.
     pub(super) fn give_up(&mut self) -> impl Iterator<Item = Request> + use<> {
+        self.waiting_bytes = 0;
         let held = self.held.take().map(|held| held.1);
         if let Some(attempt) = held.as_ref().and_then(|held| held.attempt) {
             self.shared.logins.end(attempt, Outcome::NotJudged);

@@ -357,20 +357,20 @@ fn message(view: io::MessageView, index: LogIndex, wire: &Wire) -> answer::Messa
 }
 
 /// Turns an event of the core into one of the wire.
-pub fn event(event: io::Event, wire: &Wire) -> Event {
+pub fn event(event: &io::Event, wire: &Wire) -> Event {
     match event {
         io::Event::Message(view) => {
             let index = view.message.index;
-            Event::Message(message(view, index, wire))
+            Event::Message(message(view.clone(), index, wire))
         }
         io::Event::Receipt { key, to } => {
-            Event::Receipt(event::Receipt { message: uuid(key), to: to.to_string(), state: ReceiptState::Delivered })
+            Event::Receipt(event::Receipt { message: uuid(*key), to: to.to_string(), state: ReceiptState::Delivered })
         }
         io::Event::Presence(io::Person { account, name, online, .. }) => {
-            Event::Presence(event::Presence { account: account.to_string(), name: name.to_string(), online })
+            Event::Presence(event::Presence { account: account.to_string(), name: name.to_string(), online: *online })
         }
         io::Event::Health(health) => {
-            Event::Replicas { replicas: replicas(&health, wire), stale: health.stale, disk_full: health.disk_full }
+            Event::Replicas { replicas: replicas(health, wire), stale: health.stale, disk_full: health.disk_full }
         }
     }
 }
@@ -405,6 +405,7 @@ fn refusal(refused: &io::Refusal) -> Refusal {
     match refused {
         io::Refusal::TooMany { retry_ms }
         | io::Refusal::MailboxFull { retry_ms }
+        | io::Refusal::TooManyListeners { retry_ms, .. }
         | io::Refusal::QuotaUsed { retry_ms } => Refusal::too_many(refused.to_string(), *retry_ms),
         _ => Refusal::new(code_of(refused), refused.to_string()),
     }
@@ -413,7 +414,10 @@ fn refusal(refused: &io::Refusal) -> Refusal {
 /// The code of a refusal.
 pub(crate) fn code_of(refused: &io::Refusal) -> Code {
     match refused {
-        io::Refusal::TooMany { .. } | io::Refusal::MailboxFull { .. } | io::Refusal::QuotaUsed { .. } => Code::TooMany,
+        io::Refusal::TooMany { .. }
+        | io::Refusal::MailboxFull { .. }
+        | io::Refusal::TooManyListeners { .. }
+        | io::Refusal::QuotaUsed { .. } => Code::TooMany,
         io::Refusal::BadRequest(_) | io::Refusal::BadPattern(_) => Code::BadRequest,
         io::Refusal::TooLong(_) => Code::TooLong,
         io::Refusal::NotLoggedIn => Code::NotLoggedIn,

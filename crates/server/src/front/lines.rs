@@ -25,9 +25,10 @@ use super::admission::{Admission, Admitted, Turn};
 use super::answered::Answered;
 use super::convert;
 use super::cutting::{Cut, cut};
+use super::lengths;
 use crate::engine::ToCore;
 use crate::engine::outbox::{self, Outbox, ToClient};
-use crate::limits::Address;
+use crate::limits::{Address, Held, Room};
 use crate::listen::Shared;
 use crate::metrics::{Ended, Front, Operation};
 use crate::stream::Stream;
@@ -38,6 +39,11 @@ const UNANSWERED: usize = 1024;
 const READ_BYTES: usize = 64 * 1024;
 /// Bytes that are read at once at first. Who says nothing has no buffer at all: there may be ten thousands of them.
 const READ_BYTES_FIRST: usize = 2 * 1024;
+/// About how many bytes of what waits for a client are taken up in one go: what is left can still be dropped if the client
+/// does not take it.
+const TAKEN_BYTES: usize = 64 * 1024;
+/// A connection that is not read from because of what others have sent looks so often whether there is room again.
+const CROWDED: Duration = Duration::from_millis(50);
 /// Bytes that are kept for what is written next.
 const WRITE_BYTES_KEPT: usize = 4 * 1024;
 /// The longest text of a refusal, in bytes: some quote what was sent, which may be as long as a line.
@@ -60,7 +66,9 @@ pub(crate) async fn serve(mut stream: Stream, from: Address, read: Vec<u8>, shar
         read,
         read_bytes: READ_BYTES_FIRST,
         admission: Admission::new(shared, from),
+        held: shared.inputs.of(from),
         unanswered: BTreeMap::new(),
+        unanswered_bytes: 0,
         last_tag: 0,
         write: Vec::new(),
         said_something: false,
@@ -85,8 +93,12 @@ struct Connection<'a> {
     /// How many are read at once: more when they came in full, fewer when they did not.
     read_bytes: usize,
     admission: Admission<'a>,
+    /// What of this connection is here.
+    held: Held<'a>,
     /// By tag.
     unanswered: BTreeMap<Tag, Asked>,
+    /// What those weigh, in bytes.
+    unanswered_bytes: usize,
     last_tag: u64,
     write: Vec<u8>,
     said_something: bool,
@@ -109,6 +121,8 @@ struct Asked {
     operation: Operation,
     /// When it was taken up.
     at: Instant,
+    /// What it weighs, in bytes.
+    bytes: usize,
 }
 
 /// Whether a connection goes on.
@@ -150,10 +164,16 @@ impl Connection<'_> {
             if self.input_ended && !std::mem::replace(&mut ending, true) {
                 patience.as_mut().reset(Instant::now() + LAST_ANSWERS);
             }
-            let may_read = self.may_take() && !closing && !self.input_ended;
+            self.held.set(self.read.len() + self.unanswered_bytes + self.admission.waiting_bytes());
+            let room = self.held.room();
+            let (read_bytes, has_room) = match room {
+                Room::Bytes(bytes) => (bytes.min(self.read_bytes), true),
+                Room::WhenAnswered | Room::WhenOthersAre => (0, false),
+            };
+            let may_read = self.may_take() && has_room && !closing && !self.input_ended;
             let held_until = self.admission.held_until();
             tokio::select! {
-                read = stream.read_some(&mut self.read, self.read_bytes), if may_read => {
+                read = stream.read_some(&mut self.read, read_bytes), if may_read => {
                     last_traffic = Instant::now();
                     if self.has_read(read) == Go::End {
                         return;
@@ -165,6 +185,7 @@ impl Connection<'_> {
                         return;
                     }
                 }
+                () = tokio::time::sleep(CROWDED), if room == Room::WhenOthersAre => {}
                 () = &mut no_more, if !closing => closing = true,
                 () = until(held_until) => self.carry_out_due().await,
                 () = &mut patience => {
@@ -286,6 +307,11 @@ impl Connection<'_> {
         match admitted {
             Admitted::Now(turn) => self.convert(turn, now),
             Admitted::Later => None,
+            Admitted::Bad(request, refusal) => {
+                self.shared.engine.metrics.requests.add(Operation::of(&request.op), 1);
+                self.push_refusal(Some(request.id), refusal);
+                None
+            }
             Admitted::Refused(request, retry_ms) => {
                 self.shared.engine.metrics.requests.add(Operation::of(&request.op), 1);
                 let text = "This is more than one client may ask for in this time: wait a little.";
@@ -320,11 +346,13 @@ impl Connection<'_> {
         let operation = Operation::of(&request.op);
         self.shared.engine.metrics.requests.add(operation, 1);
         let shape = convert::Shape::of(&request.op);
+        let bytes = lengths::weight(&request.op);
         match convert::request(request.op, &self.shared.wire.seen_key) {
             Ok(core_request) => {
                 self.last_tag += 1;
                 let tag = Tag(self.last_tag);
-                self.unanswered.insert(tag, Asked { id: request.id, shape, operation, at: at.into() });
+                self.unanswered.insert(tag, Asked { id: request.id, shape, operation, at: at.into(), bytes });
+                self.unanswered_bytes += bytes;
                 self.admission.on_attempt(attempt, Some(tag));
                 Some((tag, core_request))
             }
@@ -336,16 +364,17 @@ impl Connection<'_> {
         }
     }
 
-    /// Writes what the core has said.
+    /// Writes what the core has said: a piece of it, and then others have their turn.
     async fn take_outbox(&mut self, stream: &mut Stream) -> Go {
-        let taken = self.outbox.take();
+        let taken = self.outbox.take_some(TAKEN_BYTES);
         let mut drained = false;
         let mut go = Go::On;
         let mut answered = Answered::default();
         for item in taken.items {
             match item {
                 ToClient::Answer(tag, result) => {
-                    if let Some(Asked { id, shape, operation, at }) = self.unanswered.remove(&tag) {
+                    if let Some(Asked { id, shape, operation, at, bytes }) = self.unanswered.remove(&tag) {
+                        self.unanswered_bytes -= bytes;
                         answered.add(operation, at);
                         self.on_answer(operation, &result);
                         self.admission.on_answer(tag, &result);
@@ -354,7 +383,11 @@ impl Connection<'_> {
                 }
                 ToClient::Event(event, drain) => {
                     drained |= drain;
-                    self.push_line(&convert::event(event, &self.shared.wire));
+                    self.write.extend(event.line(|event| {
+                        let mut line = Vec::new();
+                        convert::write_line(&mut line, &convert::event(event, &self.shared.wire));
+                        line
+                    }));
                 }
                 ToClient::Close(reason) => {
                     let reason = convert::close_reason(reason);
@@ -374,6 +407,10 @@ impl Connection<'_> {
             return Go::End;
         }
         answered.tell(&self.shared.engine.metrics);
+        if taken.more && go == Go::On {
+            self.outbox.wake();
+            tokio::task::yield_now().await;
+        }
         if drained {
             self.shared.engine.give(ToCore::Input(Input::Drained(self.id))).await;
         }
@@ -385,6 +422,7 @@ impl Connection<'_> {
         let metrics = &self.shared.engine.metrics;
         if let Ok(io::Answer::LoggedIn { account, .. } | io::Answer::Created { account, .. }) = result {
             self.account = Some(*account);
+            self.held.log_in();
             tracing::debug!(connection = self.id.0, %account, "a client is let in");
         }
         match (operation, result) {

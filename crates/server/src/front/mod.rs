@@ -6,6 +6,7 @@ pub mod convert;
 pub mod cutting;
 pub(crate) mod http;
 mod hyper_io;
+mod lengths;
 pub(crate) mod lines;
 pub(crate) mod origins;
 mod page;

@@ -3,12 +3,14 @@
 //! Nothing here is shared between replicas, and nothing is remembered over a restart: it is for the moment of a flood.
 
 mod addresses;
+mod inputs;
 mod logins;
 mod rates;
 
 use std::time::Duration;
 
 pub(crate) use addresses::{Address, Addresses, Place};
+pub(crate) use inputs::{Held, Inputs, Room};
 pub(crate) use logins::{Attempt, Logins, Outcome};
 pub(crate) use rates::{Accounts, Meter, cost};
 

@@ -25,6 +25,7 @@ impl World {
             incarnation,
             settings: Settings {
                 recent_keys: 50,
+                step: 3,
                 unconfirmed: 16,
                 inbox_page: 4,
                 held_bytes: self.plan.held_bytes,
@@ -279,11 +280,11 @@ impl World {
                 self.tell(connection, line);
             }
             Output::Event { connection, event, drain } => {
-                if let CoreEvent::Message(view) = &event {
+                if let CoreEvent::Message(view) = &*event {
                     checkers::on_shown(self, node, connection, view);
                 }
                 let mut line = Vec::new();
-                wire::write_line(&mut line, &wire::event(event, &self.nodes[node].wire));
+                wire::write_line(&mut line, &wire::event(&event, &self.nodes[node].wire));
                 self.tell(connection, line);
                 if drain {
                     let wait = self.chance.ms(0..5);

@@ -1,0 +1,122 @@
+//! What is to be told to many: in steps, with others' turns in between.
+//!
+//! Some things concern more connections than fit into a moment: all who listen when the group's health changes, all who
+//! watch somebody who comes and goes, all senders of what an account has confirmed at one go, all devices of an account
+//! that is deleted. Each of these is done for [`Settings::step`](crate::Settings) connections or messages at a time, and
+//! the core asks for its next turn at once ([`Core::poll_timeout`](crate::Core::poll_timeout)).
+//!
+//! Who is told later is told how things are then: nothing here is a copy of the state, only of how far the telling is.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use lastword_facts::ids::{AccountId, Position};
+use lastword_marks::hit;
+
+use crate::Core;
+use crate::io::{CloseReason, ConnectionId, Event, Output};
+use crate::time::Now;
+
+/// How far the telling is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Telling {
+    /// The group's health was told to all listeners up to this connection; `None` when all know it.
+    health: Option<ConnectionId>,
+    /// Whose confirms are to be told to the senders, and what they cover.
+    receipts: VecDeque<(AccountId, Vec<Position>)>,
+    /// Connections whose sessions may have ended.
+    ending: VecDeque<(ConnectionId, CloseReason)>,
+    /// There is more of the log to release.
+    pub(crate) release: bool,
+}
+
+impl Telling {
+    /// Whether a step is to be taken at once.
+    pub(crate) fn is_due(&self) -> bool {
+        self.health.is_some() || !self.receipts.is_empty() || !self.ending.is_empty() || self.release
+    }
+
+    /// The group's health has changed: all are to be told, also those who were told of an earlier change.
+    pub(crate) fn begin_health(&mut self) {
+        self.health = Some(ConnectionId(0));
+    }
+
+    /// An account has confirmed what these positions cover.
+    pub(crate) fn begin_receipts(&mut self, account: AccountId, upto: Vec<Position>) {
+        self.receipts.push_back((account, upto));
+    }
+}
+
+impl Core {
+    /// Takes each telling a step further.
+    pub(crate) fn go_on_telling(&mut self, now: Now) {
+        if self.telling.release {
+            self.release(now);
+        }
+        self.tell_health();
+        self.tell_receipts();
+        for _ in 0..self.config.settings.step {
+            let Some((connection, reason)) = self.telling.ending.pop_front() else { break };
+            self.end_if_over(connection, reason);
+        }
+    }
+
+    fn tell_health(&mut self) {
+        let Some(told) = self.telling.health else { return };
+        let step = self.config.settings.step;
+        let next: Vec<(ConnectionId, bool)> = self.connections.after(told).take(step).collect();
+        self.telling.health = next.last().map(|&(last, _)| last).filter(|_| next.len() == step);
+        let event = Arc::new(Event::Health(self.health.clone()));
+        for (connection, _) in next.into_iter().filter(|&(_, listens)| listens) {
+            self.tell(connection, event.clone());
+        }
+    }
+
+    fn tell_receipts(&mut self) {
+        let Some((account, upto)) = self.telling.receipts.front() else { return };
+        let account = *account;
+        let arrived = self.receipts.arrived(account, upto, self.config.settings.step);
+        if arrived.len() < self.config.settings.step {
+            self.telling.receipts.pop_front();
+        } else {
+            hit("receipts in steps");
+        }
+        let name = self.directory.called(account);
+        for (author, key) in arrived {
+            let event = Arc::new(Event::Receipt { key, to: name.clone() });
+            for connection in self.connections.listening(author) {
+                self.tell(connection, event.clone());
+            }
+        }
+    }
+
+    /// Ends the connections of an account whose session is no good any more: at once those that would be shown
+    /// something, the others when their turn comes, or when they ask for something.
+    pub(crate) fn end_sessions(&mut self, account: AccountId, reason: CloseReason) {
+        for connection in self.connections.listening(account) {
+            self.end_if_over(connection, reason);
+        }
+        let others = self.connections.of_account(account);
+        if others.len() <= self.config.settings.step {
+            others.into_iter().for_each(|connection| self.end_if_over(connection, reason));
+        } else {
+            hit("sessions ended in steps");
+            self.telling.ending.extend(others.into_iter().map(|connection| (connection, reason)));
+        }
+    }
+
+    /// What a connection does that is still to be ended must not count any more.
+    pub(crate) fn end_first(&mut self, connection: ConnectionId) {
+        if let Some(&(_, reason)) = self.telling.ending.iter().find(|(ending, _)| *ending == connection) {
+            self.end_if_over(connection, reason);
+        }
+    }
+
+    fn end_if_over(&mut self, connection: ConnectionId, reason: CloseReason) {
+        let Some(login) = self.connections.login(connection) else { return };
+        if self.directory.session(login.token) != Some(login.account) {
+            self.connections.log_out(connection);
+            self.outputs.push_back(Output::Close(connection, reason));
+        }
+    }
+}
