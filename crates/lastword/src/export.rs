@@ -32,12 +32,16 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     crate::server::start_log()?;
     anyhow::ensure!(
         arguments.dir.join("log.db").exists(),
-        "{} is no data directory of a server: there is no log.db in it",
+        "{} is not a server's data directory: it has no log.db",
         arguments.dir.display()
     );
     // Both are looked at before either is written: no half of an export is left.
     for file in [&arguments.userinfo, &arguments.pending] {
-        anyhow::ensure!(!file.exists(), "{} exists; an existing file is never overwritten", file.display());
+        anyhow::ensure!(
+            !file.exists(),
+            "{} already exists and is never overwritten; name another file",
+            file.display()
+        );
     }
     let mut data = Offline::open(&arguments.dir)?;
     let users: UserInfo =
@@ -66,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn write(path: &Path, value: &impl Serialize) -> anyhow::Result<()> {
-    let can_not = || format!("can't write {}; an existing file is never overwritten", path.display());
+    let can_not = || format!("can't write {}", path.display());
     let mut options = File::options();
     options.write(true).create_new(true);
     // Hashes and letters are for their owner only.

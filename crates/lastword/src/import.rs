@@ -16,7 +16,7 @@ use lastword_server::original::{self, User, UserInfo};
 
 use crate::chat::announce;
 
-/// So many passwords are hashed between two lines that tell of it.
+/// Progress is shown each time this many passwords have been hashed.
 const PROGRESS_EVERY: usize = 200;
 
 /// Arguments of `lastword import`.
@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
 /// Brings everything in, or nothing.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let userinfo = &arguments.userinfo;
-    let users = original::read_users(&read(userinfo)?).with_context(|| in_file(userinfo))?;
+    let (users, renamed) = original::read_users(&read(userinfo)?).with_context(|| in_file(userinfo))?;
     let pending = match &arguments.pending {
         Some(file) => original::read_pending(&read(file)?, &users).with_context(|| in_file(file))?,
         None => Vec::new(),
@@ -65,8 +65,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         *again += 1;
     }
     data.write()?;
+    for (before, now) in renamed {
+        announce(&format!("{before} is called {now} from now on. Tell its owner to log in with that name."));
+    }
     announce(&format!(
-        "Imported {} accounts and {} pending messages into {}. Start the server: they spread to the group.",
+        "Imported {} accounts and {} pending messages into {}. Start the server; the other replicas get them from it.",
         users.len(),
         pending.len(),
         arguments.dir.display()
@@ -79,7 +82,7 @@ fn read(file: &Path) -> anyhow::Result<String> {
 }
 
 fn in_file(file: &Path) -> String {
-    format!("{} is not right, and nothing was imported", file.display())
+    format!("can't import {}; nothing was imported", file.display())
 }
 
 /// Hashes all passwords, on all cores; what is a hash already stays as it is.

@@ -1,5 +1,7 @@
 //! `lastword bench`, as a user meets it: that it counts rightly, not how fast it is.
 
+mod process;
+
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -89,4 +91,16 @@ fn an_interrupted_run_has_no_result() {
         String::from_utf8_lossy(&command).contains(&*dir.path().to_string_lossy())
     });
     assert_eq!(left.count(), 0, "no server is left");
+}
+
+/// What a run leaves behind in a group of others is said before it begins.
+#[test]
+fn on_a_group_that_runs_it_is_said_what_stays() {
+    let server = process::Server::start();
+    let run = Command::new(env!("CARGO_BIN_EXE_lastword")).args(["bench", &server.address, "--seconds", "1"]).output();
+    let run = run.expect("it runs");
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{said}");
+    let first = said.lines().next().unwrap_or_default();
+    assert!(first.contains("the messages, and the names of those accounts, stay"), "{said}");
 }

@@ -1,5 +1,7 @@
 //! The line client in a pipe.
 
+#![allow(clippy::print_stdout, reason = "what is not tested is said")]
+
 mod process;
 
 use std::io::{BufRead, BufReader, Write};
@@ -223,4 +225,21 @@ fn passwords_are_quoted() {
         ]
     );
     assert_eq!(code, Some(1), "one was refused");
+}
+
+#[test]
+fn ipv6_in_every_form() {
+    let Ok(listener) = std::net::TcpListener::bind(("::1", 0)) else {
+        println!("this machine has no IPv6: not tested");
+        return;
+    };
+    let port = listener.local_addr().expect("an address").port().to_string();
+    drop(listener);
+    let server = Server::start_at(&format!("[::1]:{port}"), &[]);
+    for arguments in [vec!["::1", &port], vec!["[::1]", &port], vec![server.address.as_str()]] {
+        let mut chat = Chat::start(&arguments);
+        chat.say("status\n");
+        let (said, code) = chat.end();
+        assert_eq!((said[0].as_str(), code), ("> User not logged in", Some(0)), "{arguments:?}");
+    }
 }

@@ -40,7 +40,7 @@ async fn what_the_original_had_is_there_on_every_replica() {
         assert!(output.status.success(), "{}", said(&output));
     }
     let again = import(&group.data(0), &users, &pending);
-    assert!(!again.status.success() && said(&again).contains("\"user1\" exists"), "{}", said(&again));
+    assert!(!again.status.success() && said(&again).contains("\"user1\" already exists"), "{}", said(&again));
     for replica in 0..3 {
         group.spawn(replica);
     }
@@ -162,7 +162,7 @@ fn what_is_in_the_way_of_an_import() {
     let long = "x".repeat(16 * 1024 + 1);
     let one = |fields: &str| format!("[{{{fields}}}]");
     let cases = [
-        (r#"{"USER1":{"password":"x"}}"#.to_owned(), "[]".to_owned(), "\"USER1\" exists"),
+        (r#"{"USER1":{"password":"x"}}"#.to_owned(), "[]".to_owned(), "\"USER1\" already exists"),
         (format!("{{\"{}\":{{\"password\":\"x\"}}}}", "x".repeat(33)), "[]".to_owned(), "1 to 32 characters"),
         (format!("{{\"new\":{{\"password\":\"{}\"}}}}", "x".repeat(1025)), "[]".to_owned(), "1,024 bytes"),
         (r#"{"new":{"password":5}}"#.to_owned(), "[]".to_owned(), "u.json"),
@@ -217,6 +217,35 @@ fn what_is_in_the_way_of_an_import() {
     // Nothing is exported from what is no data directory, and none is made of it.
     let nowhere = dir.path().join("nowhere");
     let output = lastword(&["export", nowhere.to_str().unwrap()]);
-    assert!(!output.status.success() && said(&output).contains("no data directory"), "{}", said(&output));
+    assert!(!output.status.success() && said(&output).contains("not a server's data directory"), "{}", said(&output));
     assert!(!nowhere.exists());
+}
+
+/// After a split in which both sides gave out a name, the second owner is called `bob~2a90`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_was_exported_after_a_split_of_names_can_be_imported() {
+    let mut group = Group::prepare(1);
+    let files = tempfile::tempdir().unwrap();
+    let path = |name: &str| files.path().join(name);
+    std::fs::write(path("u"), r#"{"bob":{"password":"pwd1"},"bob~2a90":{"password":"pwd2"}}"#).unwrap();
+    std::fs::write(path("p"), r#"[{"sender":"bob","receiver":"bob~2a90","timestamp":5.5,"message":"hi"}]"#).unwrap();
+    let output = import(&group.data(0), &path("u"), &path("p"));
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("bob~2a90 is called bob-2a90 from now on"), "{}", said(&output));
+    let export = |data: &Path, users: &Path, pending: &Path| {
+        let [data, users, pending] = [data, users, pending].map(|path| path.to_str().expect("UTF-8"));
+        let output = lastword(&["export", data, "--userinfo", users, "--pending", pending]);
+        assert!(output.status.success(), "{}", said(&output));
+    };
+    export(&group.data(0), &path("u1"), &path("p1"));
+    let again = import(&path("again"), &path("u1"), &path("p1"));
+    assert!(again.status.success() && !said(&again).contains("is called"), "{}", said(&again));
+    export(&path("again"), &path("u2"), &path("p2"));
+    let read = |name: &str| std::fs::read_to_string(path(name)).unwrap();
+    assert_eq!((read("u1"), read("p1")), (read("u2"), read("p2")), "round and round");
+    group.spawn(0);
+    group.wait_in_sync().await;
+    let (lines, well) = group.chat(&[0], "login bob-2a90 pwd2\n");
+    assert!(well);
+    assert_eq!(lines, ["Successfully logged in!", "You have 1 recent messages.", "bob: hi"]);
 }

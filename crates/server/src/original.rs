@@ -65,29 +65,57 @@ pub enum WrongFile {
     },
 }
 
-/// Reads the accounts.
+/// An account that gets another name: what it is called in the file, and what it will be called.
+pub type Renamed = (String, String);
+
+/// The name that an account of a file gets. A second owner of a name is exported as `bob~2a90`, which nobody can choose; it
+/// becomes `bob-2a90`.
+fn imported_name(name: &str) -> String {
+    match name.split_once('~') {
+        Some((base, suffix)) if Name::new(base).is_ok() && suffix.len() < limits::NAME_CHARS => {
+            let room = limits::NAME_CHARS - 1 - suffix.len();
+            format!("{}-{suffix}", &base[..base.len().min(room)])
+        }
+        _ => name.to_owned(),
+    }
+}
+
+/// Reads the accounts, and says which get another name.
 ///
 /// # Errors
 /// The file is not right, and which user is not.
-pub fn read_users(text: &str) -> Result<UserInfo, WrongFile> {
-    let users: UserInfo = serde_json::from_str(text)?;
+pub fn read_users(text: &str) -> Result<(UserInfo, Vec<Renamed>), WrongFile> {
+    let exported: UserInfo = serde_json::from_str(text)?;
+    let mut renamed = Vec::new();
+    let mut users = UserInfo::new();
+    for (name, user) in exported {
+        let imported = imported_name(&name);
+        if imported != name {
+            renamed.push((name.clone(), imported.clone()));
+        }
+        if users.insert(imported, user).is_some() {
+            return Err(WrongFile::User { name, what: ": another entry has the name that this one would get" });
+        }
+    }
     let mut folded = BTreeSet::new();
     for (name, user) in &users {
         let wrong = |what| Err(WrongFile::User { name: name.clone(), what });
         if Name::new(name).is_err() {
-            return wrong(": a name has 1 to 32 characters of A-Z, a-z, 0-9, dot, underscore and hyphen");
+            return wrong(
+                ": a name has 1 to 32 characters, each a letter A-Z or a-z, a digit, a dot, an underscore or a hyphen",
+            );
         }
         if user.password.len() > limits::PASSWORD_BYTES {
             return wrong(": the password has more than 1,024 bytes");
         }
         if user.hash().is_some_and(|hash| !is_usable_hash(hash)) {
-            return wrong(": what stands for the password begins as an argon2id hash does, and can't be used as one");
+            return wrong(": its password begins like an argon2id hash but is not a usable one");
         }
         if !folded.insert(name.to_ascii_lowercase()) {
             return wrong(": another entry differs in case only");
         }
     }
-    Ok(users)
+    Ok((users, renamed))
 }
 
 /// Checks that nobody has one of the names already.
@@ -97,7 +125,7 @@ pub fn read_users(text: &str) -> Result<UserInfo, WrongFile> {
 pub fn check_new<'names>(users: &UserInfo, existing: impl IntoIterator<Item = &'names str>) -> Result<(), WrongFile> {
     let existing: BTreeSet<String> = existing.into_iter().map(str::to_ascii_lowercase).collect();
     match users.keys().find(|name| existing.contains(&name.to_ascii_lowercase())) {
-        Some(name) => Err(WrongFile::User { name: name.clone(), what: " exists in the data already" }),
+        Some(name) => Err(WrongFile::User { name: name.clone(), what: " already exists in this data directory" }),
         None => Ok(()),
     }
 }
@@ -107,8 +135,9 @@ pub fn check_new<'names>(users: &UserInfo, existing: impl IntoIterator<Item = &'
 /// # Errors
 /// The file is not right, and which entry is not.
 pub fn read_pending(text: &str, users: &UserInfo) -> Result<Vec<Pending>, WrongFile> {
-    let pending: Vec<Pending> = serde_json::from_str(text)?;
-    for (n, entry) in pending.iter().enumerate() {
+    let mut pending: Vec<Pending> = serde_json::from_str(text)?;
+    for (n, entry) in pending.iter_mut().enumerate() {
+        (entry.sender, entry.receiver) = (imported_name(&entry.sender), imported_name(&entry.receiver));
         entry.check(users).map_err(|what| WrongFile::Entry { number: n + 1, what })?;
     }
     Ok(pending)
@@ -131,7 +160,7 @@ impl Pending {
             return Err("the message is too long when it is written as JSON".to_owned());
         }
         match self.timestamp.filter(|timestamp| !(0.0..SECONDS_END).contains(timestamp)) {
-            Some(timestamp) => Err(format!("the timestamp {timestamp} is no number of seconds since 1970")),
+            Some(timestamp) => Err(format!("the timestamp {timestamp} is not a number of seconds since 1970")),
             None => Ok(()),
         }
     }
@@ -144,5 +173,25 @@ impl Pending {
             at_ms: self.timestamp.map(|seconds| (seconds * 1000.0).round() as u64),
             text: self.message.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{imported_name, read_pending, read_users};
+
+    #[test]
+    fn second_owners_of_a_name_get_one_that_is_allowed() {
+        assert_eq!(imported_name("bob"), "bob");
+        assert_eq!(imported_name("bob~2a90"), "bob-2a90");
+        assert_eq!(imported_name(&format!("{}~2a90", "x".repeat(32))), format!("{}-2a90", "x".repeat(27)));
+        for strange in ["~2a90", "b ob~1", "bob~~"] {
+            assert!(read_users(&format!("{{\"{strange}\":{{\"password\":\"x\"}}}}")).is_err(), "{strange}");
+        }
+        let both = r#"{"bob~1":{"password":"x"},"bob-1":{"password":"y"}}"#;
+        assert!(read_users(both).unwrap_err().to_string().contains("another entry has the name"));
+        let (users, _) = read_users(r#"{"bob~1":{"password":"x"},"bob":{"password":"y"}}"#).unwrap();
+        let pending = r#"[{"sender":"bob","receiver":"bob~1","timestamp":1,"message":"x"}]"#;
+        assert_eq!(read_pending(pending, &users).unwrap()[0].receiver, "bob-1");
     }
 }

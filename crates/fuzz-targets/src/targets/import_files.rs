@@ -17,7 +17,7 @@ const PEOPLE: usize = 100;
 pub fn import_files(data: &[u8]) {
     let mut files = pieces(data).map(|file| std::str::from_utf8(file).unwrap_or_default());
     let (users, pending) = (files.next().unwrap_or_default(), files.next().unwrap_or("[]"));
-    let Ok(users) = original::read_users(users) else { return };
+    let Ok((users, _)) = original::read_users(users) else { return };
     let _ = original::check_new(&users, ["alice"]);
     let Ok(pending) = original::read_pending(pending, &users) else { return };
     let mut replica = Replica::new(1, Vec::new(), None);

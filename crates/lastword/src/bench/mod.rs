@@ -38,34 +38,38 @@ const PROGRESS: Duration = Duration::from_secs(1);
 
 /// Arguments of `lastword bench`.
 #[derive(Args)]
+#[command(
+    after_help = "On a group that runs, the accounts of the run are deleted at the end. Its messages stay in the servers' data: \
+                        there is no way to remove them yet. Use --local, or a group that you can throw away."
+)]
 pub(crate) struct Arguments {
     /// The replicas, in the order of preference: `HOST PORT HOST PORT …` or `HOST:PORT,HOST:PORT,…`.
-    /// Without any: the three that `lastword local` starts.
+    /// Default: the three replicas that `lastword local` starts.
     #[arg(value_name = "HOST PORT", conflicts_with = "local")]
     replicas: Vec<String>,
     /// Start three servers for this run alone, and stop them after it.
     #[arg(long)]
     local: bool,
-    /// With --local: where the servers keep their data, so that a run goes on where the last one ended
+    /// With --local: keep the servers' data in this directory, and continue with it in the next run
     /// [default: a temporary folder that is deleted].
     #[arg(long, value_name = "DIR", requires = "local")]
     data: Option<PathBuf>,
-    /// Connections that send.
+    /// How many connections send.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4000))]
     connections: u32,
     /// Messages in flight at a time, over all connections.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     in_flight: u32,
-    /// How long messages are sent.
+    /// How long to send, in seconds.
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     seconds: u32,
     /// Bytes of a message's text.
     #[arg(long, value_name = "BYTES", default_value_t = 140, value_parser = clap::value_parser!(u32).range(16..=16_384))]
     size: u32,
-    /// Whether those who are written to are listening.
+    /// Which receivers are listening.
     #[arg(long, value_name = "WHICH", value_enum, default_value_t = Receivers::Online)]
     receivers: Receivers,
-    /// With --local: kill the leader half-way, as `kill -9` does.
+    /// With --local: kill the server in use halfway through the run, like `kill -9`.
     #[arg(long, requires = "local")]
     kill_leader: bool,
     #[command(flatten)]
@@ -128,7 +132,14 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(if report.is_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Said before a run on a group that is not of this run alone.
+const STAYS: &str = "This writes to a group that others may use: its accounts are deleted at the end, but the messages, and the \
+                     names of those accounts, stay in the servers' data.";
+
 async fn measure(arguments: &Arguments, replicas: Vec<String>) -> anyhow::Result<Report> {
+    if !arguments.local {
+        progress(STAYS);
+    }
     let mut stage = match (arguments.local, &arguments.data) {
         (true, data) => Stage::local(data.as_deref())?,
         (false, _) => Stage::running(replicas, arguments.tls.read()?),
