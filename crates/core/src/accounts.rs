@@ -40,7 +40,7 @@ impl Core {
             return Err(Refusal::BadRequest("This account was deleted; draw a new `key` to create another one."));
         }
         if self.rival_is_confirmed(&fold(name.as_str()), account) {
-            return Err(Refusal::NameTaken);
+            return Err(self.name_taken());
         }
         self.wait(id);
         let name = name.as_str().to_owned();
@@ -50,7 +50,10 @@ impl Core {
                 let job = Job::CreateAgain { connection: id, tag, name, key, hash: hash.clone() };
                 self.check(id, job, password, vec![hash]);
             }
-            None => self.hash(id, Job::Create { connection: id, tag, name, key }, password),
+            None => {
+                let again = password.clone();
+                self.hash(id, Job::Create { connection: id, tag, name, key, password: again }, password);
+            }
         }
         Ok(())
     }
@@ -164,8 +167,17 @@ impl Core {
     pub(crate) fn on_hashed(&mut self, now: Now, id: JobId, hash: Option<String>, token: SessionToken) {
         let Some(job) = self.jobs.done(id) else { return };
         match (job, hash) {
-            (Job::Create { connection, tag, name, key }, Some(hash)) => {
-                self.attempt(now, connection, tag, name, key, hash, token);
+            (Job::Create { connection, tag, name, key, password }, Some(hash)) => {
+                // Two of them came at once, perhaps with two passwords: whoever is later must know that of the first.
+                match self.directory.any(AccountId::of_create(key, &name)) {
+                    Some(known) => {
+                        hit("two creates of one account at once");
+                        let hash = known.password_hash().to_owned();
+                        let job = Job::CreateAgain { connection, tag, name, key, hash: hash.clone() };
+                        self.check(connection, job, password, vec![hash]);
+                    }
+                    None => self.attempt(now, connection, tag, name, key, hash, false, token),
+                }
             }
             (Job::NewPassword { connection, tag, key, replaces }, Some(hash)) => {
                 if let Err(refusal) = self.set_password(now, connection, tag, key, replaces, hash) {
@@ -201,7 +213,7 @@ impl Core {
                 opened.err()
             }
             (Job::CreateAgain { name, key, hash, .. }, Ok(Some(_))) => {
-                return self.attempt(now, connection, tag, name, key, hash, token);
+                return self.attempt(now, connection, tag, name, key, hash, true, token);
             }
             (Job::OldPassword { new, key, replaces, .. }, Ok(Some(_))) => {
                 return self.hash(connection, Job::NewPassword { connection, tag, key, replaces }, new);

@@ -15,6 +15,7 @@ use crate::Core;
 use crate::io::{LinkId, Output, ReplicaId};
 use crate::jobs::Job;
 use crate::peer_message::{PeerMessage, Pull};
+use crate::peers::Link;
 use crate::replication::PIECE_BYTES;
 use crate::time::{Mono, Now};
 
@@ -35,6 +36,20 @@ impl Core {
             let seq = self.wanted.entry(position.incarnation).or_default();
             *seq = (*seq).max(position.seq);
         }
+    }
+
+    /// Whether others may have what this replica has not. Somebody connected has it: what they had when they came, or
+    /// what is to be pulled; or this replica has met nobody since it started, and was not the last one up.
+    /// (What others are about to push is always on its way where people write.)
+    pub(crate) fn is_behind(&self) -> bool {
+        let taken = &self.ledger.taken;
+        let lacks = |link: &Link| link.had.as_ref().is_none_or(|had| !taken.covers_all(had));
+        let is_pulled = |incarnation| self.gaps.contains(incarnation) || !self.peers.pushes(*incarnation);
+        let mut wanted = self.wanted.iter().filter(|(incarnation, seq)| taken.seq(**incarnation) < **seq);
+        self.peers.links().any(|(_, link)| lacks(link))
+            || wanted.any(|(incarnation, _)| is_pulled(incarnation))
+            || self.damage.leaves_gaps()
+            || self.health.stale
     }
 
     /// Asks for what is missing, as far as somebody connected has it.

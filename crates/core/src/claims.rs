@@ -80,5 +80,7 @@ pub(crate) struct Attempt {
     pub(crate) stored: bool,
     /// Who has said at this look, on the link that it has now, what it has received about rivals.
     pub(crate) verdicts: std::collections::BTreeSet<crate::io::ReplicaId>,
+    /// The password is known to be that of the account, of an earlier claim.
+    pub(crate) checked: bool,
     pub(crate) token: lastword_facts::token::SessionToken,
 }

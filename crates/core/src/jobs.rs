@@ -11,8 +11,8 @@ use crate::peer_message::Pull;
 /// What is to be done when a job is done.
 #[derive(Debug, Clone)]
 pub(crate) enum Job {
-    /// A create's password is hashed.
-    Create { connection: ConnectionId, tag: Tag, name: String, key: Key },
+    /// A create's password is hashed. It is kept for the case that the account is there by then.
+    Create { connection: ConnectionId, tag: Tag, name: String, key: Key, password: crate::io::Password },
     /// A create of an account that exists: its password is checked.
     CreateAgain { connection: ConnectionId, tag: Tag, name: String, key: Key, hash: String },
     /// A login's password is checked against those of these accounts.

@@ -37,7 +37,8 @@ enum Look {
 }
 
 impl Core {
-    /// Begins an attempt at a name, or joins the one of the same account that is under way.
+    /// Begins an attempt at a name, or joins the one of the same account that is under way. `checked`: the account was
+    /// known, and the password is that one's.
     #[expect(clippy::too_many_arguments, reason = "they are the fields of one request")]
     pub(crate) fn attempt(
         &mut self,
@@ -47,6 +48,7 @@ impl Core {
         name: String,
         key: Key,
         password: String,
+        checked: bool,
         token: SessionToken,
     ) {
         let account = AccountId::of_create(key, &name);
@@ -72,6 +74,7 @@ impl Core {
             confirming: false,
             stored: false,
             verdicts: Default::default(),
+            checked,
             token,
         };
         let ask = attempt.ask();
@@ -163,12 +166,18 @@ impl Core {
         if !attempt.stored || waits {
             return;
         }
+        let claims = self.directory.any(account).map_or(0, |known| known.record.claims.len());
+        if !attempt.checked && claims > 1 {
+            hit("one account created at two replicas");
+            let text = "This account is being created at another replica at the same time. Please try again.";
+            return self.finish(now, account, Err(Refusal::Unavailable(text)));
+        }
         let (folded, order, confirming) = (attempt.folded.clone(), attempt.order, attempt.confirming);
         match (confirming, self.look(now.mono, &folded, account, order, confirming)) {
             (false, Look::Clear) => self.confirm(now, account),
             (false, Look::Taken) => {
                 hit("claim refused at the first look");
-                self.finish(now, account, Err(Refusal::NameTaken));
+                self.finish(now, account, Err(self.name_taken()));
             }
             (true, Look::Clear) => self.finish(now, account, Ok(copies)),
             (true, Look::Taken) => self.withdraw(now, account),
@@ -267,7 +276,17 @@ impl Core {
             self.hear_fact(now.mono, &fact);
             self.admit(now, &fact, None);
         }
-        self.finish(now, account, Err(Refusal::NameTaken));
+        self.finish(now, account, Err(self.name_taken()));
+    }
+
+    /// Somebody has the name, as far as is known here. Where others know more, the owner may be deleted: that is not
+    /// said then.
+    pub(crate) fn name_taken(&self) -> Refusal {
+        if !self.is_behind() {
+            return Refusal::NameTaken;
+        }
+        hit("name not known to be taken while behind");
+        Refusal::Unavailable("This replica is catching up, and may not know yet who has the name. Please try again.")
     }
 
     /// Ends an attempt, and answers everybody who waits for it.
