@@ -26,6 +26,8 @@ pub(crate) struct Person {
     pub(crate) waiting: BTreeMap<CommandId, (Mono, Deed)>,
     pub(crate) stage: Stage,
     pub(crate) name: String,
+    /// The password that they try next: somebody may have changed it.
+    pub(crate) password: String,
     pub(crate) create_key: Uuid,
     pub(crate) account: Option<String>,
     /// What he has sent, in order.
@@ -114,6 +116,7 @@ impl Person {
             waiting: BTreeMap::new(),
             stage: Stage::New,
             name,
+            password: format!("secret of {number}"),
             create_key,
             account: None,
             sent: Vec::new(),
@@ -171,7 +174,7 @@ impl Person {
                 password: format!("secret of {}", self.number),
                 key: self.create_key,
             },
-            Deed::Login => Op::Login { name: self.name.clone(), password: format!("secret of {}", self.number) },
+            Deed::Login => Op::Login { name: self.name.clone(), password: self.password.clone() },
             Deed::Listen => Op::Listen,
             Deed::Look => Op::Status,
             Deed::Delete => Op::Delete { key: Uuid::from_u128(self.create_key.as_u128() ^ 1) },

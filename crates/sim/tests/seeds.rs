@@ -9,10 +9,12 @@ const SEEDS: u64 = 3000;
 
 /// What the seeds must reach besides every kind of fault: a simulator that reaches nothing proves nothing.
 const MUST_BE_REACHED: &[&str] = &[
+    "hostile seen",
     "messages at two positions",
     "path a retry of what is known",
     "path a key that runs ahead",
     "path a password hashed anew",
+    "path a password that lost",
     "path answers held for a dying breath",
     "path claim refused at the first look",
     "path claim withdrawn",
@@ -30,7 +32,12 @@ const MUST_BE_REACHED: &[&str] = &[
     "path lost everywhere",
     "path message beside a deletion",
     "path message of an account that could not be read",
+    "path name not known to be taken while behind",
     "path name not secured in time",
+    "path one account created at two replicas",
+    "path session ended for another",
+    "path two creates of one account at once",
+    "path use of a session noted in a crowd",
     "path nobody let in before the views are made",
     "path not pulled before what it waits for",
     "path one message at two positions",

@@ -16,6 +16,7 @@ mod names;
 mod on_disk;
 mod once;
 mod order;
+mod passwords;
 pub(crate) mod patience;
 pub(crate) mod positions;
 mod refusals;
@@ -23,6 +24,7 @@ pub(crate) mod room;
 mod seen;
 pub(crate) mod sessions;
 pub(crate) mod stale;
+pub(crate) mod stamps;
 pub(crate) mod vectors;
 
 use lastword_core::io::{Answer, ConnectionId, MessageView, Refusal, Tag};
@@ -78,6 +80,7 @@ pub(crate) fn check(world: &mut World) {
     violations.extend(names::check(world));
     violations.extend(deleted::check(world));
     violations.extend(patience::check(world));
+    violations.extend(passwords::check(world));
     for violation in violations {
         world.violated(violation);
     }

@@ -23,6 +23,7 @@ impl World {
         if self.facts.contains_key(&fact.position) {
             return;
         }
+        checkers::stamps::on_made(self, node, fact);
         self.facts.insert(fact.position, fact.clone());
         self.made.insert(fact.position, (node, self.now));
         match &fact.body {
@@ -30,7 +31,7 @@ impl World {
                 checkers::causes::on_made(self, node, fact);
                 self.positions.entry((fact.author, fact.key)).or_default().push(fact.position);
             }
-            Body::Logout(_) => checkers::sessions::on_made(self, fact),
+            Body::Logout(_) => checkers::sessions::on_made(self, node, fact),
             Body::Delete => self.deletions.entry(fact.author).or_default().push(fact.position),
             _ => {}
         }

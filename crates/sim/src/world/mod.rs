@@ -1,6 +1,7 @@
 //! What happens when: one queue of happenings, on virtual time.
 
 mod disks;
+pub(crate) mod guests;
 mod people;
 mod replicas;
 mod strange;
@@ -16,7 +17,7 @@ use lastword_core::io::{
 };
 use lastword_core::{Config, Core, Input, Mono, PeerMessage, Settings};
 use lastword_facts::ids::{Incarnation, LogIndex, Position, Stamp};
-use lastword_facts::token::SessionToken;
+use lastword_facts::token::{SessionToken, TokenHash};
 use lastword_facts::views::{Found, Query};
 use lastword_facts::{AccountId, Body, Fact, Key, VersionVector};
 use lastword_marks::{Bug, planted};
@@ -45,6 +46,9 @@ pub(crate) struct Connection {
     epoch: Epoch,
     pub(crate) unanswered: BTreeMap<Tag, Asked>,
     last_tag: u64,
+    /// The session that it is logged in with; and the one that it has asked to resume.
+    pub(crate) token: Option<TokenHash>,
+    resumes: Option<TokenHash>,
     /// The latest token that it was given of what its replica has seen.
     pub(crate) seen: Stamp,
     /// Messages that were answered on fewer than all.
@@ -154,6 +158,8 @@ pub(crate) enum Happening {
     Room {
         node: usize,
     },
+    /// Somebody comes who has no client of ours.
+    Guest,
 }
 
 /// A group, its people, and everything between them.
@@ -165,6 +171,9 @@ pub(crate) struct World {
     pub(crate) watches_sessions: bool,
     /// Replicas take little at a time, and little for each account: much is to come later. In some other such seeds.
     pub(crate) is_tight: bool,
+    /// Guests come (`guests`). In some other such seeds.
+    pub(crate) has_guests: bool,
+    pub(crate) guests: guests::Guests,
     pub(crate) chance: Chance,
     queue: BTreeMap<(Mono, u64), Happening>,
     number: u64,
@@ -229,6 +238,8 @@ impl World {
             plan,
             watches_sessions: seed.is_multiple_of(7),
             is_tight: seed.is_multiple_of(11),
+            has_guests: seed % 8 == 3,
+            guests: guests::Guests::default(),
             chance,
             queue: BTreeMap::new(),
             number: 0,
@@ -278,6 +289,9 @@ impl World {
         let first = world.chance.ms(1..2 * world.plan.fault_every_ms);
         world.after(Duration::from_secs(1) + first, Happening::Fault);
         world.after(LOOK_EVERY, Happening::Sample);
+        if world.has_guests {
+            world.after(LOOK_EVERY, Happening::Guest);
+        }
         world
     }
 
@@ -440,6 +454,7 @@ impl World {
             Happening::Sample => self.sample(),
             Happening::Wake { node } => self.wake(node),
             Happening::Room { node } => self.make_room(node),
+            Happening::Guest => self.guest(),
             Happening::Input { .. } | Happening::Synced { .. } | Happening::Line { .. } => {}
         }
     }

@@ -125,6 +125,8 @@ impl World {
             epoch,
             unanswered: BTreeMap::new(),
             last_tag: 0,
+            token: None,
+            resumes: None,
             seen: Stamp::default(),
             uncovered: Vec::new(),
             shown_upto: LogIndex::NONE,
@@ -170,6 +172,9 @@ impl World {
         }
         match wire::request(request.op, &self.nodes[node].wire.seen_key) {
             Ok(core_request) => {
+                if let lastword_core::io::Request::Resume { token, .. } = &core_request {
+                    state.resumes = Some(*token);
+                }
                 let after_create = state.unanswered.values().any(|asked| asked.what == "create" || asked.after_create);
                 state.last_tag += 1;
                 let tag = Tag(state.last_tag);
@@ -209,6 +214,10 @@ impl World {
         self.after(wait, Happening::Deed { person });
         let busy = !self.people[person].waiting.is_empty();
         if self.people[person].stage == Stage::LoggedOut && !busy && !self.account_is_gone(person) {
+            if self.has_guests {
+                let passwords = self.passwords_of(person);
+                self.people[person].password = self.chance.pick(&passwords).cloned().unwrap_or_default();
+            }
             return self.deed(person, Deed::Login, None);
         }
         if over {

@@ -264,6 +264,8 @@ impl World {
                 self.after(wait, back(Input::Matched(job, matched)));
             }
             Output::Answer(connection, tag, result) => {
+                self.guest_answered(connection, tag, &result);
+                self.note_session(connection, tag, &result);
                 checkers::on_answer(self, node, connection, tag, result.as_ref());
                 if let Ok(Answer::Created { account, .. }) = &result {
                     self.created.push((*account, node, self.now));
@@ -292,6 +294,7 @@ impl World {
                 }
             }
             Output::Close(connection, reason) => {
+                self.guest_closed(connection);
                 let mut line = Vec::new();
                 wire::write_line(&mut line, &WireEvent::Closed { reason: wire::close_reason(reason) });
                 self.tell(connection, line);
@@ -319,6 +322,24 @@ impl World {
                     checkers::in_sync::on_joined(self, node, usize::from(peer.0));
                 }
             }
+        }
+    }
+
+    /// Which session a client's connection is logged in with.
+    fn note_session(
+        &mut self,
+        connection: ConnectionId,
+        tag: Tag,
+        result: &Result<Answer, lastword_core::io::Refusal>,
+    ) {
+        let Some(state) = self.connections.get_mut(&connection) else { return };
+        match result {
+            Ok(Answer::Created { token, .. } | Answer::LoggedIn { token: Some(token), .. }) => {
+                state.token = Some(token.hash());
+            }
+            Ok(Answer::LoggedIn { token: None, .. }) => state.token = state.resumes,
+            Err(_) if state.unanswered.get(&tag).is_some_and(|asked| asked.what == "resume") => state.token = None,
+            _ => {}
         }
     }
 

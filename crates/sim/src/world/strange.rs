@@ -38,7 +38,12 @@ impl World {
         let new = |stamp, author, body| Fact::new(position, rests_on.clone(), stamp, author, key, body);
         let message =
             |text: &str| Body::Message(lastword_facts::fact::Message { to: someone, text: text.to_owned(), at_ms: 1 });
-        match self.chance.below(7) {
+        let end = Stamp(Stamp::MAX.0 - u64::from(self.has_guests));
+        match self.chance.below(if self.has_guests { 8 } else { 7 }) {
+            7 => {
+                let token = lastword_facts::token::TokenHash([8; 32]);
+                new(end, author, Body::Used(lastword_facts::fact::Used { token, at_ms: 1 }))
+            }
             0 => new(Stamp(u64::MAX), author, message("from the end of time")),
             1 => new(stamp, author, message(&"x".repeat(limits::TEXT_BYTES + 1))),
             2 => new(stamp, someone, Body::Claim(self.bad_claim())),
