@@ -15,7 +15,7 @@ use crate::engine::Engine;
 use crate::error::ServerError;
 use crate::front;
 use crate::front::origins::Origins;
-use crate::limits::{Accounts, Address, Addresses, Inputs, Limits, Logins, Place};
+use crate::limits::{Accounts, Address, Addresses, Inputs, Limits, Logins, Place, Refusals};
 use crate::peers::Peers;
 use crate::sniff::{Kind, kind_of};
 use crate::stream::Stream;
@@ -51,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) accounts: Accounts,
     pub(crate) inputs: Inputs,
     pub(crate) logins: Logins,
+    pub(crate) refusals: Refusals,
     pub(crate) peers: Arc<Peers>,
 }
 
@@ -80,6 +81,7 @@ pub(crate) async fn serve(
         accounts: Accounts::new(limits),
         inputs: Inputs::default(),
         logins: Logins::new(limits),
+        refusals: Refusals::default(),
         limits: limits.clone(),
         peers: peers.clone(),
     });

@@ -23,7 +23,7 @@ use crate::watch::Watch;
 /// Addresses, and accounts, of attackers.
 const STRANGERS: u8 = 64;
 /// What waits are compared with is looked at for this long, in the short run once, else before each attack.
-const QUIET: Duration = Duration::from_secs(5);
+const QUIET: Duration = Duration::from_secs(4);
 /// The group is in sync within this time.
 const IN_SYNC: Duration = Duration::from_secs(30);
 /// What attackers need before they begin takes at most this long: they have half a core.
@@ -328,7 +328,7 @@ impl<'a> Town<'a> {
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
         let began = Instant::now();
-        tokio::time::sleep(if pace.full { QUIET } else { QUIET / 2 }).await;
+        tokio::time::sleep(QUIET).await;
         let quiet = self.people.since(began);
         *self.quiet.borrow_mut() = Some(quiet.clone());
         quiet

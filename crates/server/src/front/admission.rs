@@ -64,13 +64,13 @@ impl<'a> Admission<'a> {
         }
     }
 
-    /// A request has come.
-    pub(super) fn admit(&mut self, mut request: Request, now: Instant) -> Admitted {
+    /// A request has come, in a line of this length.
+    pub(super) fn admit(&mut self, mut request: Request, bytes: usize, now: Instant) -> Admitted {
         let message = match &request.op {
             Op::Send { key, .. } => Some(Key(key.as_u128())),
             _ => None,
         };
-        if let Err(retry_ms) = self.meter.take(limits::cost(&request.op), message, now) {
+        if let Err(retry_ms) = self.meter.take(limits::cost(&request.op, bytes), message, now) {
             return Admitted::Refused(request, retry_ms);
         }
         // Before it waits anywhere.

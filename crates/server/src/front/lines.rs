@@ -26,6 +26,7 @@ use super::answered::Answered;
 use super::convert;
 use super::cutting::{Cut, cut};
 use super::lengths;
+use super::share::Share;
 use crate::engine::ToCore;
 use crate::engine::outbox::{self, Outbox, ToClient};
 use crate::limits::{Address, Held, Room};
@@ -50,6 +51,8 @@ const WRITE_BYTES_KEPT: usize = 4 * 1024;
 const REFUSAL_BYTES: usize = 300;
 /// A client that has said all there is to say, and waits for the answers to it, has them within so long.
 const LAST_ANSWERS: Duration = Duration::from_secs(30);
+/// So many bytes of what is refused count as one refusal more.
+const LINE_BYTES_AS_ONE: usize = 1024;
 /// A client that takes nothing for so long is disconnected.
 const STUCK: Duration = Duration::from_secs(10);
 
@@ -61,6 +64,7 @@ pub(crate) async fn serve(mut stream: Stream, from: Address, read: Vec<u8>, shar
     shared.engine.give(ToCore::Open(id, Some(from), outbox.clone())).await;
     let mut connection = Connection {
         id,
+        from,
         outbox,
         shared,
         read,
@@ -71,6 +75,10 @@ pub(crate) async fn serve(mut stream: Stream, from: Address, read: Vec<u8>, shar
         unanswered_bytes: 0,
         last_tag: 0,
         write: Vec::new(),
+        share: Share::default(),
+        refused: 0,
+        refused_until: None,
+        paused_until: None,
         said_something: false,
         input_ended: false,
         last_word: Vec::new(),
@@ -86,6 +94,7 @@ pub(crate) async fn serve(mut stream: Stream, from: Address, read: Vec<u8>, shar
 
 struct Connection<'a> {
     id: ConnectionId,
+    from: Address,
     outbox: Arc<Outbox>,
     shared: &'a Arc<Shared>,
     /// Read, and not a whole line yet.
@@ -101,6 +110,13 @@ struct Connection<'a> {
     unanswered_bytes: usize,
     last_tag: u64,
     write: Vec<u8>,
+    share: Share,
+    /// Refusals that were not counted yet.
+    refused: u32,
+    /// When what it was refused is paid for ([`crate::limits::Refusals`]).
+    refused_until: Option<std::time::Instant>,
+    /// It was refused too often: until then nothing is read from it.
+    paused_until: Option<std::time::Instant>,
     said_something: bool,
     /// Nothing more will come from the client. What has come is still carried out and answered.
     input_ended: bool,
@@ -170,6 +186,8 @@ impl Connection<'_> {
                 Room::Bytes(bytes) => (bytes.min(self.read_bytes), true),
                 Room::WhenAnswered | Room::WhenOthersAre => (0, false),
             };
+            let (others_first, paused_until) = (self.share.is_over(), self.paused_until);
+            let has_room = has_room && !others_first && paused_until.is_none();
             let may_read = self.may_take() && has_room && !closing && !self.input_ended;
             let held_until = self.admission.held_until();
             tokio::select! {
@@ -179,6 +197,8 @@ impl Connection<'_> {
                         return;
                     }
                 }
+                () = self.share.pass(), if others_first => {}
+                () = until(paused_until), if paused_until.is_some() => self.paused_until = None,
                 () = self.outbox.filled() => {
                     last_traffic = Instant::now();
                     if self.take_outbox(stream).await == Go::End {
@@ -243,10 +263,10 @@ impl Connection<'_> {
     /// Carries out the whole lines that were read.
     async fn take_lines(&mut self) {
         let mut requests = Vec::new();
-        let mut taken = 0;
+        let (mut taken, mut lines) = (0, 0);
         let line_bytes = self.shared.limits.line_bytes;
         let now = std::time::Instant::now();
-        while self.may_take() {
+        while self.may_take() && !self.share.is_over() && self.paused_until.is_none() {
             let length = match cut(&self.read[taken..], line_bytes) {
                 Cut::Line(length) => length,
                 Cut::Part => break,
@@ -258,13 +278,15 @@ impl Connection<'_> {
             };
             let line = taken..taken + length;
             taken += length + 1;
+            self.share.take(length + 1);
+            lines += 1;
             self.said_something = true;
             if self.read[line.clone()].trim_ascii().is_empty() {
                 continue;
             }
             match Request::from_json(&self.read[line]) {
                 Ok(request) => {
-                    let admitted = self.admission.admit(request, now);
+                    let admitted = self.admission.admit(request, length, now);
                     requests.extend(self.on_admitted(admitted, now));
                 }
                 Err(BadLine { id, refusal, fatal }) => {
@@ -280,6 +302,14 @@ impl Connection<'_> {
         self.read.drain(..taken);
         if self.read.is_empty() {
             self.read = Vec::new();
+        }
+        // Of strangers every line counts: each address may say so much, and not each of its thousand connections.
+        let is_stranger = self.account.is_none() && !self.from.is_loopback();
+        let refused = std::mem::take(&mut self.refused);
+        if lines > 0 && (is_stranger || refused > 0) {
+            // Long lines cost more, also those that are refused.
+            let count = if is_stranger { lines } else { refused.min(lines) } + (taken / LINE_BYTES_AS_ONE) as u32;
+            self.paused_until = self.shared.refusals.told(&mut self.refused_until, self.from, count, now);
         }
         if !requests.is_empty() {
             self.shared.engine.give(ToCore::Requests(self.id, requests)).await;
@@ -492,6 +522,7 @@ impl Connection<'_> {
     }
 
     fn push_refusal(&mut self, id: Option<RequestId>, refusal: Refusal) {
+        self.refused += 1;
         self.shared.engine.metrics.errors.add(refusal.code, 1);
         self.write.extend(refusal_line(id, refusal));
     }

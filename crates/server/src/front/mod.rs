@@ -11,6 +11,7 @@ pub(crate) mod lines;
 pub(crate) mod origins;
 mod page;
 mod response;
+mod share;
 mod websocket;
 
 use std::time::Duration;

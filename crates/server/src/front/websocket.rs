@@ -18,6 +18,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use lastword_protocol::LINE_BYTES;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf};
+use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode};
@@ -39,6 +40,13 @@ const FRAME_BYTES: usize = LINE_BYTES + 1024;
 const KEY_BYTES: usize = 24;
 /// The longest last line that is looked at, for why a connection ends.
 const LAST_LINE_BYTES: usize = 1024;
+
+/// Read at once. It is allocated at the beginning, and most say little.
+const READ_BYTES: usize = 4 * 1024;
+/// Pings and pongs a second, beyond which nothing more is read until the second is over: each ping is answered with a write
+/// of its own.
+const CONTROL_FRAMES: u32 = 20;
+const SECOND: Duration = Duration::from_secs(1);
 
 /// What was said last, and the goodbyes, may take so long.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -83,6 +91,7 @@ pub(super) async fn serve(stream: Stream, from: Address, rest: Vec<u8>, shared: 
     let config = WebSocketConfig::default()
         .max_message_size(Some(FRAME_BYTES))
         .max_frame_size(Some(FRAME_BYTES))
+        .read_buffer_size(READ_BYTES)
         .write_buffer_size(0);
     let socket = WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(config)).await;
     let (mut to_client, mut from_client) = socket.split();
@@ -128,11 +137,21 @@ type FromClient = futures_util::stream::SplitStream<WebSocketStream<Stream>>;
 /// Frames in, lines out; until the client has said its goodbye, or what it says can't be understood any more.
 async fn pass_in(frames: &mut FromClient, mut lines: WriteHalf<DuplexStream>, closing: &Closing) {
     let mut goes_on = true;
+    let (mut control_frames, mut since) = (0, Instant::now());
     while let Some(frame) = frames.next().await {
         let line = match frame {
             Ok(Message::Text(text)) => text,
             // An empty line: something has come, and asks for nothing.
-            Ok(Message::Ping(_) | Message::Pong(_)) => "".into(),
+            Ok(Message::Ping(_) | Message::Pong(_)) => {
+                if since.elapsed() >= SECOND {
+                    (control_frames, since) = (0, Instant::now());
+                }
+                control_frames += 1;
+                if control_frames > CONTROL_FRAMES {
+                    tokio::time::sleep_until(since + SECOND).await;
+                }
+                "".into()
+            }
             // What is too long is refused as a line is.
             Err(Error::Capacity(_)) => {
                 closing.because(CloseCode::Size);

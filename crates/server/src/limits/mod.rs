@@ -6,6 +6,7 @@ mod addresses;
 mod inputs;
 mod logins;
 mod rates;
+mod refusals;
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ pub(crate) use addresses::{Address, Addresses, Place};
 pub(crate) use inputs::{Held, Inputs, Room};
 pub(crate) use logins::{Attempt, Logins, Outcome};
 pub(crate) use rates::{Accounts, Meter, cost};
+pub(crate) use refusals::Refusals;
 
 /// The limits on clients. What is `None` has a default that does not hold on loopback: whoever is there has the
 /// machine anyway, or stands for many (something that passes connections on).

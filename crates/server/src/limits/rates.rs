@@ -18,15 +18,19 @@ const PER_CONNECTION: u32 = 200;
 const PER_ACCOUNT: u32 = 400;
 /// Whoever was quiet may make as many requests at once as are his in this time.
 const BURST: Duration = Duration::from_secs(10);
+/// A line takes one request more for each of these.
+const BYTES: usize = 4 * 1024;
 /// After so long it is worth another try, in milliseconds.
 const RETRY_MS: u64 = 1000;
 
 /// How much of a second's requests an operation takes, by what it costs the server: all others take one.
-pub(crate) fn cost(op: &Op) -> u32 {
-    match op {
+/// Long lines take more.
+pub(crate) fn cost(op: &Op, bytes: usize) -> u32 {
+    let of_op = match op {
         Op::List { .. } => 10,
         _ => 1,
-    }
+    };
+    of_op + (bytes / BYTES) as u32
 }
 
 /// Requests that may be made.
@@ -46,7 +50,8 @@ impl Bucket {
     /// Takes what `cost` requests take.
     fn take(&mut self, cost: u32, now: Instant) -> bool {
         let full_at = self.full_at.max(now) + self.each * cost;
-        let room = full_at - now <= BURST;
+        // However few there may be in a second, one thing can be asked.
+        let room = full_at - now <= BURST.max(self.each * cost);
         if room {
             self.full_at = full_at;
         }
@@ -160,8 +165,19 @@ mod tests {
         let now = Instant::now();
         let mut meter = Meter::new(&Limits::default(), FAR, now);
         let list = Op::List { pattern: String::new(), limit: None, after: None };
-        assert_eq!((0..1000).filter(|_| meter.take(cost(&list), None, now).is_ok()).count(), 200);
+        assert_eq!((0..1000).filter(|_| meter.take(cost(&list, 80), None, now).is_ok()).count(), 200);
         assert_eq!(taken(&mut meter, 10, now), 0, "it is the same bucket");
+    }
+
+    #[test]
+    fn long_lines_count_more_and_can_always_be_said() {
+        let now = Instant::now();
+        let mut meter = Meter::new(&Limits::default(), FAR, now);
+        let long = cost(&Op::Ping, 65_536);
+        assert_eq!((0..1000).filter(|_| meter.take(long, None, now).is_ok()).count(), 2000 / 17);
+        let limits = Limits { requests_per_second: Some(1), ..Limits::default() };
+        let mut meter = Meter::new(&limits, FAR, now);
+        assert!(meter.take(long, None, now).is_ok() && meter.take(1, None, now).is_err());
     }
 
     #[test]
