@@ -26,7 +26,7 @@ pub(crate) struct Report {
 pub(crate) enum News {
     Connected,
     Lines(Vec<ServerLine>),
-    /// Why, where there is something to tell a person that he could do something about.
+    /// Why, where a person could do something about it.
     Lost(Option<String>),
 }
 

@@ -71,6 +71,15 @@ impl Tls {
         let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
         let name = ServerName::try_from(host.to_owned()).map_err(|error| format!("`{host}`: {error}"))?;
         let shaken = TlsConnector::from(self.0.clone()).connect(name, stream).await;
-        shaken.map_err(|error| format!("no TLS: {error}"))
+        shaken.map_err(|error| why_not(&error))
+    }
+}
+
+/// Why there is no TLS, for a person.
+fn why_not(error: &std::io::Error) -> String {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidMessage(_)) => "this server doesn't use TLS; try without --tls and --ca".to_owned(),
+        Some(wrong @ rustls::Error::InvalidCertificate(_)) => format!("its certificate isn't trusted: {wrong}"),
+        _ => format!("TLS failed: {error}"),
     }
 }

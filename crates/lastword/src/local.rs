@@ -19,10 +19,10 @@ pub(crate) struct Arguments {
     /// The first of the three ports.
     #[arg(long, value_name = "PORT", default_value_t = 65433, value_parser = clap::value_parser!(u16).range(1..=65533))]
     port: u16,
-    /// The address to listen on, of this machine's loopback.
+    /// The address to listen on; it must be on loopback.
     #[arg(long, value_name = "HOST", default_value = "127.0.0.1")]
     host: String,
-    /// Where the data is kept.
+    /// The directory for the data of all three.
     #[arg(long, value_name = "DIR", default_value = "data")]
     data: PathBuf,
 }

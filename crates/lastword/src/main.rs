@@ -18,8 +18,8 @@ use clap::{Parser, Subcommand};
 
 /// Chat that keeps talking while servers die.
 ///
-/// For a first look: `lastword local` starts three servers on this machine, and `lastword chat`, in
-/// another terminal, talks to them.
+/// For a first look, run `lastword local`, which starts three servers on this machine, and `lastword chat` in
+/// another terminal.
 #[derive(Parser)]
 #[command(version, about, arg_required_else_help = true)]
 struct Cli {
@@ -31,19 +31,19 @@ struct Cli {
 enum Command {
     /// Start three servers on this machine, for a first look.
     Local(local::Arguments),
-    /// Chat, at a terminal or in a pipe.
+    /// Chat at a terminal or in a pipe.
     Chat(chat::Arguments),
-    /// Run one server: one replica of a group.
+    /// Run one server, which is one replica of a group.
     Server(Box<server::Arguments>),
     /// Show how each replica of a group sees it.
     Status(status::Arguments),
-    /// Make a cluster key, for a group on several machines.
+    /// Make a cluster key for a group on several machines.
     Key(key::Arguments),
     /// Put load on a group, and check that every message arrives.
     Bench(bench::Arguments),
-    /// Bring accounts and messages of the original program into a stopped server's data.
+    /// Import accounts and messages of the original program into the data of a stopped server.
     Import(import::Arguments),
-    /// Write the accounts and pending messages of a stopped server as the original's files.
+    /// Export the accounts and pending messages of a stopped server as files of the original program.
     Export(export::Arguments),
 }
 
@@ -66,8 +66,8 @@ fn main() -> ExitCode {
     })
 }
 
-/// Messages stand in a data directory in the clear: what this program makes is for its owner, whatever others who have
-/// an account on the machine may read of him otherwise.
+/// Messages stand in a data directory in the clear: what this program makes is for its owner only, whatever the
+/// umask allows other users of the machine.
 fn keep_files_private() {
     #[cfg(unix)]
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);

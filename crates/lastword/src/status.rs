@@ -24,11 +24,11 @@ const REPLICAS: usize = 26;
 /// Arguments of `lastword status`.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The replicas: `HOST PORT HOST PORT …` or `HOST:PORT,HOST:PORT,…`; one is enough, it knows the others.
-    /// Without any: the three that `lastword local` starts.
+    /// The replicas: `HOST PORT HOST PORT …` or `HOST:PORT,HOST:PORT,…`. One is enough: it knows the others.
+    /// Default: the three replicas that `lastword local` starts.
     #[arg(value_name = "HOST PORT")]
     replicas: Vec<String>,
-    /// Show it again every 2 s, until Ctrl-C.
+    /// Show the table again every 2 s, until Ctrl-C.
     #[arg(long)]
     watch: bool,
     #[command(flatten)]
@@ -138,7 +138,7 @@ impl Group {
         let full = self.0.iter().filter(|(_, row)| row.said.as_ref().is_ok_and(|hello| hello.disk_full));
         let line = |(name, _): (&String, _)| {
             let name = name.replace(char::is_control, "?");
-            format!("The disk of {name} is full: {name} takes no new messages or accounts. Make room on it.\n")
+            format!("The disk of {name} is full: {name} accepts no new messages or accounts. Free some space on it.\n")
         };
         full.map(line).collect()
     }
@@ -148,18 +148,29 @@ impl Group {
         hellos.flat_map(|hello| &hello.replicas).any(|replica| replica.problem.is_some())
     }
 
+    fn nobody_answers(&self) -> String {
+        let untrusted =
+            |row: &Row| row.said.as_ref().is_err_and(|error| error.text.contains("certificate isn't trusted"));
+        if self.0.values().any(untrusted) {
+            return "The servers answered, but their certificate isn't trusted. Give --ca with the file of your authority, or \
+                    of the server's own certificate."
+                .to_owned();
+        }
+        "No server answers. Are the servers running, and are these their addresses?".to_owned()
+    }
+
     fn verdict(&self) -> String {
         let all = self.0.len();
         let answering = self.0.values().filter(|row| row.said.is_ok()).count();
         match answering {
-            0 => "Nobody answers: are the servers running, and are these their addresses?".to_owned(),
+            0 => self.nobody_answers(),
             _ if self.has_problem() => "Some replicas can't meet. Correct what stands above.".to_owned(),
             _ if self.is_whole() => format!("All {all} answer and are in sync."),
             _ if answering == all && self.0.values().all(|row| row.said.as_ref().is_ok_and(is_in_sync)) => {
-                format!("All {all} answer and are in sync, and not all is well: see above.")
+                format!("All {all} answer and are in sync, but there are problems. See above.")
             }
-            _ if answering == all => "All answer, and not all are in sync (yet): see above.".to_owned(),
-            _ => format!("{answering} of {all} answer: start the others again, they catch up by themselves."),
+            _ if answering == all => "All answer, but not all are in sync yet. See above.".to_owned(),
+            _ => format!("{answering} of {all} servers answer. Start the others again; they catch up by themselves."),
         }
     }
 }
@@ -193,12 +204,12 @@ fn sees(hello: &Hello) -> String {
             ReplicaState::Own | ReplicaState::InSync => "in sync",
             ReplicaState::CatchingUp => "catching up",
             ReplicaState::Down => "down",
-            ReplicaState::Unknown => "in a state that this program does not know",
+            ReplicaState::Unknown => "in an unknown state",
         };
         format!("{} {state}", replica.name)
     });
     let words: Vec<String> = words.collect();
-    if words.is_empty() { "nobody else: a group of one".to_owned() } else { words.join(", ") }
+    if words.is_empty() { "no other replicas (a group of one)".to_owned() } else { words.join(", ") }
 }
 
 /// Asks all at once: one that does not answer holds nobody up.
@@ -253,7 +264,7 @@ mod tests {
         let catching_up = group(vec![("a", a()), ("b", hello("b", false, &[("a", CatchingUp), ("b", Own)]))]);
         assert!(!catching_up.is_whole());
         assert!(
-            catching_up.table().contains("b        b:1      no     a catching up  lastword/1\nAll answer, and not")
+            catching_up.table().contains("b        b:1      no     a catching up  lastword/1\nAll answer, but not")
         );
         let mut apart = hello("a", false, &[("a", Own), ("b", ReplicaState::Down)]);
         apart.said.as_mut().expect("it answered").replicas[1].problem = Some("it has another cluster key".into());
@@ -265,7 +276,7 @@ mod tests {
         let full = group(vec![("a", full), ("b", hello("b", false, &[("a", InSync), ("b", Own)]))]);
         assert!(!full.is_whole());
         assert!(full.table().contains("\nThe disk of a is full: "), "{}", full.table());
-        assert!(full.table().ends_with("not all is well: see above."), "{}", full.table());
+        assert!(full.table().ends_with("there are problems. See above."), "{}", full.table());
         let silent = Row { address: "b:1".into(), said: Err(Refusal::new(Code::Unavailable, "refused")) };
         let silent = group(vec![("a", a()), ("b", silent)]);
         assert!(!silent.is_whole());
@@ -273,7 +284,7 @@ mod tests {
         strange.said.as_mut().expect("it answered").server = "\x1b[31mred".into();
         assert!(group(vec![("a", strange)]).table().contains("?[31mred"));
         assert!(
-            silent.table().contains("b        b:1      -      no answer: refused\n1 of 2 answer"),
+            silent.table().contains("b        b:1      -      no answer: refused\n1 of 2 servers answer"),
             "{}",
             silent.table()
         );

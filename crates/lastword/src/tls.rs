@@ -8,11 +8,10 @@ use lastword_client::Tls;
 /// Arguments of every command that goes to replicas as a client.
 #[derive(Args)]
 pub(crate) struct TlsArguments {
-    /// Speak TLS, and trust the authorities that this machine trusts.
+    /// Use TLS, and trust the authorities that this machine trusts.
     #[arg(long)]
     tls: bool,
-    /// Speak TLS, and trust the authorities in this PEM file only (or the server's own certificate, if it was signed
-    /// by itself).
+    /// Use TLS, and trust only the certificates in this PEM file: your authority's, or a server's own self-signed one.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 }

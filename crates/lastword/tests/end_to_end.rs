@@ -291,12 +291,12 @@ async fn a_damaged_record_is_mended_from_another_replica() {
     group.wait_in_sync().await;
     let said = |group: &Group, words: &str| group.log(2).matches(words).count();
     for _ in 0..200 {
-        if said(&group, "is whole again") == 2 {
+        if said(&group, "is repaired") == 2 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!((said(&group, "is damaged"), said(&group, "is whole again")), (2, 2), "{}", group.log(2));
+    assert_eq!((said(&group, "is damaged"), said(&group, "is repaired")), (2, 2), "{}", group.log(2));
     group.kill(0);
     group.kill(1);
     // Whole on disk, too.
@@ -334,7 +334,7 @@ async fn what_is_damaged_everywhere_is_given_up_and_the_rest_goes_on() {
     group.wait_in_sync().await;
     for n in 0..3 {
         for _ in 0..200 {
-            if group.log(n).contains("it is lost") && group.log(n).contains("is whole again") {
+            if group.log(n).contains("it is lost") && group.log(n).contains("is repaired") {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -69,7 +69,7 @@ fn a_first_look() {
     assert!(well && said.contains("(stored on 1 of 3)") && said.contains("alice: one"), "{said}");
     let (said, well) = status(&replicas);
     assert!(
-        !well && said.contains("1 of 3 answer") && said.contains("sees") && said.contains("a down, b down"),
+        !well && said.contains("1 of 3 servers answer") && said.contains("sees") && said.contains("a down, b down"),
         "{said}"
     );
     assert!(dir.path().join("data").join(format!("{host}_{port}")).join("log.db").exists());

@@ -247,3 +247,21 @@ fn beyond_loopback_plain_text_must_be_asked_for() {
 fn free_port() -> String {
     process::addresses(1)[0].rsplit_once(':').expect("HOST:PORT").1.to_owned()
 }
+
+/// A person reads why, and what to do.
+#[test]
+fn what_is_wrong_with_tls_is_said() {
+    let said = |address: &str, authority: &Authority| {
+        let status = lastword(&["status", address, "--ca", authority.file("ca.pem").to_str().expect("UTF-8")]);
+        assert!(!status.status.success());
+        String::from_utf8_lossy(&status.stdout).into_owned()
+    };
+    let authority = Authority::new();
+    let plain = Server::start();
+    let answer = said(&plain.address, &authority);
+    assert!(answer.contains("this server doesn't use TLS; try without --tls"), "{answer}");
+    let address = process::addresses(1).remove(0);
+    let _server = Server::start_at(&address, &words(&arguments(&authority, host(&address))));
+    let answer = said(&address, &Authority::new());
+    assert!(answer.contains("certificate isn't trusted") && answer.contains("The servers answered"), "{answer}");
+}

@@ -61,7 +61,7 @@ pub enum ReceiptState {
 pub struct Presence {
     /// Whose account.
     pub account: String,
-    /// What he or she is called.
+    /// Their name.
     pub name: String,
     /// Listens now.
     pub online: bool,

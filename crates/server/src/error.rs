@@ -27,7 +27,7 @@ pub enum ServerError {
         source: io::Error,
     },
     /// The group's list makes no sense.
-    #[error("the group list is not right: {0}")]
+    #[error("--group is wrong: {0}")]
     Group(String),
     /// The group reaches beyond this machine, and there is no key.
     #[error(
@@ -79,15 +79,13 @@ pub enum ServerError {
     #[error(transparent)]
     Open(#[from] lastword_store::OpenError),
     /// The databases can't be read.
-    #[error(
-        "the data directory can't be used: {0}; if views.db is at fault, delete it and start again: it is made anew"
-    )]
+    #[error("the data directory can't be used: {0}; if views.db is at fault, delete it and start again: it is rebuilt")]
     Store(#[from] lastword_store::StoreError),
     /// The disk failed while the server ran.
     #[error(transparent)]
     Disk(#[from] lastword_store::AppendError),
     /// The core panicked.
-    #[error("the core has failed, which is a mistake in the program: please report what stands above")]
+    #[error("the core has failed. This is a bug: please report the messages above")]
     Panicked,
     /// The machine refused a thread or randomness.
     #[error("the machine refused {what}: {source}")]

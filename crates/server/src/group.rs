@@ -112,7 +112,7 @@ impl Group {
         }
         let Some(place) = members.iter().position(|member| member == own) else {
             return wrong(format!(
-                "it does not name this server, {own}: give HOST and PORT just as they stand in --group {list}"
+                "it doesn't contain this server, {own}: give HOST and PORT exactly as they are in --group {list}"
             ));
         };
         let digest = Sha256::digest(list.as_bytes());
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn a_group_names_this_server_once() {
         let text = |own, group: &[&str]| Group::new(&options(own, group)).unwrap_err().to_string();
-        assert!(text("127.0.0.1:1", &["127.0.0.1:2"]).contains("does not name this server, 127.0.0.1:1"));
+        assert!(text("127.0.0.1:1", &["127.0.0.1:2"]).contains("doesn't contain this server, 127.0.0.1:1"));
         assert!(text("127.0.0.1:1", &["127.0.0.1:1", "127.0.0.1:1"]).contains("twice"));
         assert_eq!(Group::new(&options("127.0.0.1:2", &["127.0.0.1:1", "127.0.0.1:2"])).unwrap().own, ReplicaId(1));
     }

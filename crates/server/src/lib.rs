@@ -172,7 +172,7 @@ pub async fn run(
         if !anew {
             return Ok(());
         }
-        tracing::info!("a record of the log has changed: starting anew on it");
+        tracing::info!("a record of the log has changed: restarting");
     }
 }
 

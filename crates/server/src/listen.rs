@@ -105,7 +105,7 @@ pub(crate) async fn serve(
             Ok((stream, from)) => (stream, from.ip().to_canonical()),
             Err(error) => {
                 // Most likely too many open files: the next try may find some closed.
-                tracing::warn!("can't take a connection: {error}");
+                tracing::warn!("can't accept a connection: {error}");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }

@@ -29,21 +29,21 @@ pub(crate) fn log(group: &Group, report: &Report) {
         ),
         Report::Damaged(position) => {
             tracing::error!(
-                "the record of fact {position:?} in log.db is damaged: it is asked for at the other replicas"
+                "the record of fact {position:?} in log.db is damaged: fetching it from the other replicas"
             );
         }
         Report::Lost(position) => tracing::error!(
             "the fact {position:?} is damaged here and missing on every other replica: it is lost, and its place is left empty"
         ),
-        Report::Repaired(position) => tracing::info!("the record of fact {position:?} is whole again"),
-        Report::HoldFull => tracing::debug!("facts that came too early do not fit: they are pulled again"),
+        Report::Repaired(position) => tracing::info!("the record of fact {position:?} is repaired"),
+        Report::HoldFull => tracing::debug!("no room for facts that arrived too early: they will be requested again"),
         Report::ClocksDiffer(peer) => tracing::warn!(
-            "the clocks of this replica and of {} differ by more than an hour: sessions that nobody uses are not ended until they agree",
+            "the clocks of this replica and of {} differ by more than an hour: unused sessions are kept until they agree",
             of(*peer)
         ),
         Report::ClockWasSet => tracing::warn!(
-            "the clock was set by more than an hour since this server started: sessions that nobody uses are not ended until it is started again"
+            "the clock was set by more than an hour since this server started: unused sessions are kept until it is restarted"
         ),
-        Report::NotStaleAnyMore => tracing::info!("caught up: this replica is not stale any more"),
+        Report::NotStaleAnyMore => tracing::info!("caught up: this replica is no longer stale"),
     }
 }

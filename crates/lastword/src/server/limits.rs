@@ -8,43 +8,43 @@ use lastword_server::Limits;
 
 /// Arguments of `lastword server`.
 #[derive(Args)]
-#[command(next_help_heading = "What clients may take")]
+#[command(next_help_heading = "Client limits")]
 pub(crate) struct LimitArguments {
-    /// Connections at a time.
+    /// How many connections there may be at the same time.
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     connections: u32,
-    /// Connections at a time from one address, or one /64 network of IPv6 [default: 1000, and any number from loopback].
+    /// How many connections there may be from one address (IPv6: one /64 network) [default: 1000, and any number from loopback].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     connections_per_address: Option<u32>,
-    /// Requests a second of one connection, over ten seconds; 0: any number [default: 200, and any number from loopback].
+    /// Requests per second on one connection, averaged over ten seconds; 0: no limit [default: 200, and any number from loopback].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     requests_per_second: Option<u32>,
-    /// Requests a second of one account's connections to this server; 0: any number [default: 400, and any number from
+    /// Requests per second of one account on this server; 0: no limit [default: 400, and any number from
     /// loopback].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     account_requests_per_second: Option<u32>,
-    /// Wrong passwords for one name from one address before the next ones have to wait, each longer than the last.
+    /// Wrong passwords for one name from one address before further attempts are delayed, each longer than the last.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     login_failures: u32,
-    /// The longest that they have to wait, in seconds. Nobody is ever locked out. Beyond 6 s, clients may go to another
-    /// replica meanwhile.
+    /// The longest such delay, in seconds. Nobody is ever locked out. With more than 6 s, clients may switch to another
+    /// replica while they wait.
     #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=600))]
     login_delay: u32,
-    /// The longest line, in bytes.
+    /// The longest line that a client may send, in bytes.
     #[arg(long, value_name = "BYTES", default_value_t = 65_536, value_parser = RangedU64ValueParser::<usize>::new().range(1024..=65_536))]
     line_bytes: usize,
-    /// Messages that may wait for one account that does not read them. One sender may fill a fifth of that. (Roughly:
-    /// they are counted now and then.)
+    /// How many undelivered messages one account may have. One sender may fill a fifth of that. (Approximate: they are
+    /// counted every few seconds.)
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pending_per_account: u64,
     /// Bytes that one account may write to this server in a day (messages, and all else that is kept); 0: any number
     /// [default: 268435456, which is 256 MiB, and any number where HOST is on loopback].
     #[arg(long, value_name = "BYTES")]
     bytes_per_account_and_day: Option<u64>,
-    /// The longest that a connection may take to say what it is, in seconds.
+    /// Close a connection that has not completed its handshake or first request after this many seconds.
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=600))]
     handshake: u32,
-    /// A connection on which nothing goes either way for so long is closed, in seconds.
+    /// Close a connection after this many seconds without traffic in either direction.
     #[arg(long, value_name = "S", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(1..=31_536_000))]
     idle: u32,
 }

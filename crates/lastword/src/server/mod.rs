@@ -24,17 +24,17 @@ pub(crate) use logging::start_log;
 /// Arguments of `lastword server`.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Where to listen, as it stands in --group.
+    /// The address to listen on, as written in --group.
     #[arg(value_name = "HOST", default_value = "127.0.0.1")]
     host: String,
-    /// The port.
+    /// The port to listen on.
     #[arg(value_name = "PORT", default_value_t = 65433)]
     port: u16,
-    /// The whole group, this server among them: the same list, in the same order, on every replica.
-    /// Without it: a group of one.
+    /// All servers of the group, including this one: the same list in the same order on every replica.
+    /// Default: a group of one.
     #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',')]
     group: Vec<Address>,
-    /// Where the data is kept [default: data/HOST_PORT].
+    /// The data directory [default: data/HOST_PORT].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// The cluster key, a file made by `lastword key`. Needed if the group is on several machines. Without it, a server
@@ -45,13 +45,13 @@ pub(crate) struct Arguments {
     /// deletions go on down to an eighth of it.
     #[arg(long, value_name = "MIB", default_value_t = 64)]
     min_free: u64,
-    /// Views that are so many facts behind are made while the server runs.
+    /// Rebuild views that are this many facts behind while the server runs. For tests.
     #[arg(long, value_name = "N", hide = true)]
     views_behind_max: Option<u64>,
-    /// Dial a replica there instead of at its address in --group: for tests that put something in between.
+    /// Dial a replica at this address instead of the one in --group. For tests.
     #[arg(long, value_name = "NAME=HOST:PORT", hide = true, value_parser = way_round)]
     via: Vec<(String, Address)>,
-    /// The wall clock is so many milliseconds ahead of the machine's: for tests.
+    /// Set the server's clock this many milliseconds ahead. For tests.
     #[arg(long, value_name = "N", hide = true, default_value_t = 0, allow_negative_numbers = true)]
     clock_offset_ms: i64,
     #[command(flatten)]

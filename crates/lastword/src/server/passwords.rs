@@ -9,17 +9,17 @@ use lastword_server::Options;
 #[derive(Args)]
 #[command(next_help_heading = "Passwords and sessions")]
 pub(crate) struct PasswordArguments {
-    /// Memory of one password hash, in mebibytes: the same on all replicas. A password that was hashed with another is
-    /// hashed anew when its owner logs in.
+    /// Memory for one password hash, in MiB. Use the same value on all replicas. Older hashes are replaced when their
+    /// owners log in.
     #[arg(long, value_name = "MIB", default_value_t = 19, value_parser = clap::value_parser!(u32).range(8..=1024))]
     hash_memory: u32,
-    /// Passwords that are hashed at a time [default: half as many as the machine has cores].
+    /// How many passwords are hashed at the same time [default: half the number of cores].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     hashes: Option<u16>,
-    /// Sessions that nobody used for so many days are ended.
+    /// End sessions unused for this many days.
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3650))]
     session_days: u16,
-    /// They are looked for so often, in milliseconds: for tests.
+    /// How often unused sessions are looked for, in milliseconds. For tests.
     #[arg(long, value_name = "N", hide = true, value_parser = clap::value_parser!(u32).range(10..))]
     sessions_swept_ms: Option<u32>,
 }

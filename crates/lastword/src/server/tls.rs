@@ -10,24 +10,24 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// How clients may come.
 #[derive(Args)]
-#[command(next_help_heading = "How clients may come")]
+#[command(next_help_heading = "Client connections")]
 pub(super) struct Tls {
-    /// A certificate for clients that come with TLS, on the same port: a PEM file, with those that lead to its
-    /// root. Read again at SIGHUP.
+    /// The certificate for TLS clients, which use the same port: a PEM file, followed by the certificates that lead to
+    /// its root. Read again at SIGHUP.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
-    /// The certificate's key, a PEM file.
+    /// The certificate's private key, a PEM file.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Take no client in plain text, not on loopback either.
+    /// Refuse clients in plain text, even on loopback.
     #[arg(long, requires = "tls_cert", conflicts_with = "insecure")]
     tls_only: bool,
-    /// Take clients in plain text, passwords and all, where HOST is not on loopback. Inside a network that you trust,
-    /// or behind something that does TLS.
+    /// Accept clients in plain text (their passwords, too) although HOST is not on loopback. Only for a network that you
+    /// trust, or behind a proxy that does TLS.
     #[arg(long)]
     insecure: bool,
-    /// From where pages may come that open a WebSocket, as browsers say it: `https://chat.example.org`. Own host and the
-    /// group are let in anyway. Can be given several times.
+    /// Allow pages from this origin to open a WebSocket, for example `https://chat.example.org`. Pages from this server and
+    /// from the group are always allowed. Can be given several times.
     #[arg(long, value_name = "URL")]
     origin: Vec<String>,
 }

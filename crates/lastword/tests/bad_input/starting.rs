@@ -63,7 +63,7 @@ fn addresses_groups_and_keys() {
         &["can't listen on 192.0.2.1:1", "does not have this address"],
     );
     assert_refuses(&["127.0.0.1:65433", "1", "--data", &fresh], &["HOST and PORT as two words"]);
-    assert_refuses(&with(&["--group", "127.0.0.1:2,127.0.0.1:3"]), &["does not name this server, 127.0.0.1:1"]);
+    assert_refuses(&with(&["--group", "127.0.0.1:2,127.0.0.1:3"]), &["doesn't contain this server, 127.0.0.1:1"]);
     assert_refuses(&with(&["--group", "127.0.0.1:1,127.0.0.1:1"]), &["127.0.0.1:1", "twice"]);
     assert_refuses(&with(&["--group", "127.0.0.1:1,192.0.2.1:1"]), &["192.0.2.1:1", "lastword key", "--key"]);
     assert_refuses(&with(&["--group", "127.0.0.1:1,host:1"]), &["host:1", "lastword key"]);
@@ -174,7 +174,7 @@ fn views_that_are_garbage_are_made_anew() {
         let history = alice.ask(&json!({"op": "history", "with": "alice"}));
         assert_eq!(history["ok"]["messages"][0]["text"], "hi", "{history}");
     }
-    wait_until("it says so", || server.log().contains("views.db is made anew"));
+    wait_until("it says so", || server.log().contains("rebuilding views.db from"));
 }
 
 /// What is damaged in the views shows at the start, or only when somebody asks for it: they are made anew, by
@@ -240,7 +240,7 @@ impl Scene {
     fn ask_for_history_and_wait(&self) {
         self.log_in().say(format!("{}\n", json!({"id": 9, "op": "history", "with": "alice"})).as_bytes());
         wait_until("it serves with views made anew", || {
-            self.server.log().split_once("views.db is made anew").is_some_and(|(_, then)| then.contains(": ready "))
+            self.server.log().split_once("rebuilding views.db from").is_some_and(|(_, then)| then.contains(": ready "))
         });
         self.server.assert_serves();
     }

@@ -55,7 +55,7 @@ impl Making {
         }
         let stand = views.stand();
         if before.0 / PROGRESS_EVERY < stand.0 / PROGRESS_EVERY {
-            tracing::info!("views.db is being made: {} of {} facts", stand.0, self.applied.0);
+            tracing::info!("rebuilding views.db: {} of {} facts", stand.0, self.applied.0);
         }
         Ok((weight, stand >= self.applied))
     }

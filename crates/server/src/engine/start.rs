@@ -109,7 +109,7 @@ pub fn open(
             replay(&mut core, index, fact);
             replayed += 1;
             if replayed % PROGRESS_EVERY == 0 {
-                tracing::info!("{replayed} facts of the log applied again");
+                tracing::info!("applied {replayed} facts of the log again");
             }
             if failed.is_ok() {
                 let views = making.is_none().then_some(&mut views);
@@ -152,7 +152,7 @@ fn open_views(dir: &DataDir, log: &Log, now: Now, settings: &Settings) -> Result
         snapshot = views.snapshot(keys_from_ms, recent_keys);
     }
     if let Some(why) = views.made_anew().filter(|_| log.end().0 > 0) {
-        tracing::info!("views.db is made anew from {} facts: {why}", log.end().0);
+        tracing::info!("rebuilding views.db from {} facts: {why}", log.end().0);
     }
     Ok((views, snapshot?))
 }

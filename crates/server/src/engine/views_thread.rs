@@ -74,7 +74,7 @@ impl ViewsThread {
         match self.work(jobs) {
             Ok(()) => Ok(self.views.close()?),
             Err(error) if error.is_damage() => {
-                tracing::error!("the views are damaged: {error}; the server starts anew, and makes them anew");
+                tracing::error!("the views are damaged: {error}; the server restarts and rebuilds them");
                 self.views.void().inspect_err(|_| self.engine.fail())?;
                 self.engine.start_anew();
                 Ok(())
@@ -183,7 +183,7 @@ impl ViewsThread {
         let Some(making) = self.making.as_mut().filter(|_| !self.views.is_full()) else { return Ok(0) };
         let (weight, done) = making.go_on(&mut self.views, &self.reader)?;
         if done {
-            tracing::info!("views.db is made: people are let in");
+            tracing::info!("views.db is rebuilt: logins work again");
             self.making = None;
             self.engine.give_blocking(ToCore::Input(Input::ViewsReady(true)));
         }

@@ -188,7 +188,7 @@ impl Trouble {
             }
             let said = since_refill(self.group.replica(number).said(said_before));
             let (damaged, mended) =
-                (said.matches("is damaged: it is asked").count(), said.matches("is whole again").count());
+                (said.matches("is damaged: fetching it").count(), said.matches("is repaired").count());
             if mended >= damaged && self.group.is_in_sync().await {
                 for _ in 0..damaged {
                     self.shared.tally().count("damaged records, found and mended");
