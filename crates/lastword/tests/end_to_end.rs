@@ -51,7 +51,8 @@ async fn the_life_story() {
         ["Successfully logged in!", "You have 3 recent messages.", "alice: one", "alice: two", "alice: three"]
     );
 
-    let (said, well) = group.chat(&[1], "login alice pwd1\nlist_pending\ndelete\nlist\ncreate ALICE pwd3\n");
+    let (said, well) = group
+        .chat(&[1], "login alice pwd1\nlist_pending\ndelete\ncreate carol pwd3\nlist\ndelete\ncreate ALICE pwd3\n");
     assert!(well);
     assert_eq!(
         said,
@@ -59,7 +60,9 @@ async fn the_life_story() {
             "Successfully logged in!",
             "No pending messages",
             "Deleted account successfully!",
-            "1 matches: ['bob']",
+            "Created new account successfully!",
+            "2 matches: ['bob', 'carol']",
+            "Deleted account successfully!",
             "Created new account successfully!",
         ]
     );
