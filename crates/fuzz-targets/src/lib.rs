@@ -42,6 +42,8 @@ pub const TARGETS: &[Target] = &[
     Target::new("import_files", targets::import_files),
     Target::new("line_protocol", targets::line_protocol),
     Target::new("peer_frames", targets::peer_frames),
+    // Hundreds of requests, each with the longest values there are.
+    Target { time: Duration::from_millis(60), ..Target::new("sequences", targets::sequences) },
     Target::new("server_lines", targets::server_lines),
     Target::new("sniffing", targets::sniffing),
     // A fresh data directory alone takes longer than the others may: SQLite makes two files and syncs them.

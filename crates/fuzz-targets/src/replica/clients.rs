@@ -84,6 +84,11 @@ impl Replica {
         self.give(Input::Request(connection, tag, request));
     }
 
+    /// Every request was answered, but for those of connections that have ended.
+    pub(crate) fn assert_answered(&self) {
+        assert!(self.clients.asked.is_empty(), "not answered: {:?}", self.clients.asked.keys());
+    }
+
     /// The `pos` of the last message that came on a connection.
     pub(crate) fn last_pos(&self, connection: ConnectionId) -> Option<String> {
         self.clients.last_pos.get(&connection).cloned()

@@ -4,6 +4,7 @@ mod facts;
 mod files;
 mod frames;
 mod lines;
+mod sequences;
 
 use crate::chance::Chance;
 
@@ -14,6 +15,7 @@ pub fn made(target: &str, chance: &mut Chance) -> Vec<u8> {
         "import_files" => files::both(chance),
         "line_protocol" => lines::of_clients(chance),
         "peer_frames" => frames::stream(chance),
+        "sequences" => sequences::of_one(chance),
         "server_lines" => lines::of_servers(chance),
         "sniffing" => beginning(chance),
         _ => panic!("nothing is made for {target}"),
