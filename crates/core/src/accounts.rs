@@ -42,6 +42,9 @@ impl Core {
         if self.rival_is_confirmed(&fold(name.as_str()), account) {
             return Err(self.name_taken());
         }
+        if self.directory.any(account).is_none() && self.directory.len() >= self.config.settings.accounts {
+            return Err(Refusal::Closed);
+        }
         self.wait(id);
         let name = name.as_str().to_owned();
         match self.directory.any(account).map(|known| known.password_hash().to_owned()) {

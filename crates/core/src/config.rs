@@ -46,6 +46,8 @@ pub struct Settings {
     pub mailbox: u64,
     /// Bytes of facts that one account may have written here in a day; none: any number.
     pub account_bytes_per_day: Option<u64>,
+    /// Accounts that there are, or were, beyond which this replica makes no more.
+    pub accounts: usize,
     /// Facts of this replica that may wait for an answer, before requests are refused.
     pub in_flight: usize,
     /// Facts that came before what they rest on, in bytes.
@@ -94,6 +96,7 @@ impl Default for Settings {
             delivered: Duration::from_millis(100),
             mailbox: 100_000,
             account_bytes_per_day: None,
+            accounts: 100_000,
             in_flight: 100_000,
             held_bytes: 64 * 1024 * 1024,
             unsaved_bytes: 8 * 1024 * 1024,

@@ -456,6 +456,9 @@ pub enum Refusal {
     /// The disk is full.
     #[error("The disk of this replica is full: it can read, deliver and delete, but not take in anything new.")]
     StorageFull,
+    /// No more accounts are made.
+    #[error("This replica has as many accounts as it may have: its operator can raise the limit (--accounts).")]
+    Closed,
     /// Not here, not now.
     #[error("{0}")]
     Unavailable(&'static str),

@@ -252,3 +252,100 @@ fn lines_times_and_silence() {
     assert_eq!(idle.event("closed")["reason"], "idle");
     assert_eq!(idle.line(), None, "closed");
 }
+
+/// What one address, however many connections it has, and many addresses together get of one name.
+#[test]
+fn guesses_at_one_name_from_everywhere() {
+    let server = server(&[]);
+    talk_from("127.0.0.9", &server).create("ann");
+    let began = Instant::now();
+    let guessed = std::sync::atomic::AtomicUsize::new(0);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for n in 0..36 {
+            let (server, guessed, stop) = (&server, &guessed, &stop);
+            scope.spawn(move || {
+                let mut talk = talk_from(&format!("127.0.1.{}", 1 + n % 12), server);
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    match code(&talk.ask(&login("ann", "wrong"))) {
+                        "wrong_login" => guessed.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+                        _ => 0,
+                    };
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            });
+        }
+        std::thread::sleep(Duration::from_secs(8));
+        // Where she was before, and where she never was.
+        let took = [("127.0.0.9", 2), ("127.0.0.77", 15)].map(|(host, most)| {
+            let began = Instant::now();
+            let mut talk = talk_from(host, &server);
+            let let_in = (0..10).any(|_| {
+                let answer = talk.ask(&login("ann", "secret"));
+                answer["ok"]["name"] == "ann" || {
+                    std::thread::sleep(Duration::from_millis(answer["error"]["retry_ms"].as_u64().unwrap_or(1000)));
+                    false
+                }
+            });
+            (host, let_in, began.elapsed(), Duration::from_secs(most))
+        });
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        for (host, let_in, took, most) in took {
+            assert!(let_in && took < most, "{host}: {let_in} after {took:?}");
+        }
+    });
+    let guessed = guessed.into_inner() as f64;
+    // Twenty are free, and those that were under way at once at the beginning.
+    let a_second = (guessed - 60.0) / began.elapsed().as_secs_f64();
+    assert!(a_second < 4.0, "{guessed} in {:?}", began.elapsed());
+}
+
+#[test]
+fn new_accounts_of_one_address() {
+    let server = server(&["--accounts-per-hour", "360"]);
+    let create = |talk: &mut Talk, name: &str| {
+        talk.ask(&json!({"op": "create", "name": name, "password": "secret", "key": key()}))
+    };
+    let made = |host: &str| {
+        let mut refused = Value::Null;
+        let made = (0..40).take_while(|n| {
+            // A connection has one account.
+            let answer = create(&mut talk_from(host, &server), &format!("user{}n{n}", host.replace('.', "x")));
+            refused = answer.clone();
+            answer["ok"].is_object()
+        });
+        (made.count(), refused)
+    };
+    let (count, refused) = made("127.0.0.1");
+    assert!((20..23).contains(&count), "{count}: {refused}");
+    let retry_ms = refused["error"]["retry_ms"].as_u64().expect("when to try again");
+    assert!(code(&refused) == "too_many" && (1000..=10_001).contains(&retry_ms), "{refused}");
+    // From elsewhere, and many at once: one at a time.
+    let answers: Vec<Value> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..10)
+            .map(|n| {
+                let (server, create) = (&server, &create);
+                scope.spawn(move || create(&mut talk_from("127.0.0.2", server), &format!("crowd{n}")))
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("asked")).collect()
+    });
+    assert!(answers.iter().any(|answer| answer["ok"].is_object()), "{answers:?}");
+    assert!(answers.iter().any(|answer| code(answer) == "too_many"), "{answers:?}");
+}
+
+#[test]
+fn most_accounts() {
+    let server = server(&["--accounts", "3"]);
+    let create = |name: &str, key: &str| {
+        let create = json!({"op": "create", "name": name, "password": "secret", "key": key});
+        Talk::to(&server.address).ask(&create)
+    };
+    let keys: Vec<String> = (0..4).map(|_| key()).collect();
+    for (n, key) in keys.iter().enumerate() {
+        let answer = create(&format!("user{n}"), key);
+        assert_eq!(code(&answer), if n < 3 { "" } else { "closed" }, "{answer}");
+    }
+    assert_eq!(code(&create("user0", &keys[0])), "", "one that is asked for again is there");
+    assert_eq!(code(&Talk::to(&server.address).ask(&login("user1", "secret"))), "");
+}

@@ -31,6 +31,8 @@ pub enum Code {
     StorageFull,
     /// This replica can't do it now: try another one.
     Unavailable,
+    /// Accounts are not made here any more.
+    Closed,
     /// A fault of the server, or a code that this reader does not know.
     #[serde(other)]
     Internal,

@@ -182,9 +182,10 @@ fn settings(options: &Options) -> Settings {
     // Who comes every day must not look like nobody.
     let use_noted = settings.use_noted.min(options.session_unused / 8);
     let mailbox = options.limits.pending_per_account;
+    let accounts = usize::try_from(options.limits.accounts).unwrap_or(usize::MAX);
     let account_bytes_per_day = options.limits.account_bytes_per_day(options.listen.is_loopback());
     let (session_unused, sweep_every) = (options.session_unused, options.sessions_swept);
-    Settings { session_unused, sweep_every, use_noted, mailbox, account_bytes_per_day, ..settings }
+    Settings { session_unused, sweep_every, use_noted, mailbox, account_bytes_per_day, accounts, ..settings }
 }
 
 #[cfg(test)]

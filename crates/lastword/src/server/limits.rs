@@ -30,6 +30,13 @@ pub(crate) struct LimitArguments {
     /// replica while they wait.
     #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=600))]
     login_delay: u32,
+    /// New accounts an hour from one address or /64 network (twice as many from a /56, four times from a /48), after 20 at
+    /// once; 0: any number [default: 360, and any number from loopback].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    accounts_per_hour: Option<u32>,
+    /// Accounts, deleted ones too, beyond which no more are made here.
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    accounts: u64,
     /// The longest line that a client may send, in bytes.
     #[arg(long, value_name = "BYTES", default_value_t = 65_536, value_parser = RangedU64ValueParser::<usize>::new().range(1024..=65_536))]
     line_bytes: usize,
@@ -65,6 +72,8 @@ impl LimitArguments {
             account_requests_per_second: self.account_requests_per_second,
             login_failures: self.login_failures,
             login_delay_most: seconds(self.login_delay),
+            accounts_per_hour: self.accounts_per_hour,
+            accounts: self.accounts,
             line_bytes: self.line_bytes,
             pending_per_account: self.pending_per_account,
             bytes_per_account_and_day: self.bytes_per_account_and_day,

@@ -9,7 +9,7 @@ use lastword_facts::ids::Key;
 use lastword_protocol::{Op, Refusal as WireRefusal, Request};
 
 use super::lengths;
-use crate::limits::{self, Address, Attempt, Meter, Outcome};
+use crate::limits::{self, Address, Attempt, Go, Meter, Outcome};
 use crate::listen::Shared;
 
 /// Where too many try one name from one address at once: when it is worth another try, in milliseconds.
@@ -86,7 +86,7 @@ impl<'a> Admission<'a> {
         self.turn(request, now)
     }
 
-    /// Whoever has tried many wrong passwords waits before he may try the next.
+    /// Whoever has tried many wrong passwords waits before they may try the next, or make an account.
     fn turn(&mut self, request: Request, now: Instant) -> Admitted {
         let logins = &self.shared.logins;
         let (attempt, wait) = match (&request.op, &self.name) {
@@ -96,8 +96,19 @@ impl<'a> Admission<'a> {
                     None => return Admitted::Refused(request, CROWD_RETRY_MS),
                 }
             }
-            (Op::Create { .. }, _) => (None, logins.begin_create(self.from, now)),
+            (Op::Create { .. }, _) => match logins.begin_create(self.from, now) {
+                Ok(attempt) => (Some(attempt), Duration::ZERO),
+                Err(retry_ms) => return Admitted::Refused(request, retry_ms),
+            },
             _ => (None, Duration::ZERO),
+        };
+        let wait = match attempt.filter(|_| wait.is_zero()).map(|attempt| (attempt, logins.turn(attempt, now))) {
+            None | Some((_, Go::Now)) => wait,
+            Some((_, Go::After(wait))) => wait,
+            Some((attempt, Go::Crowded)) => {
+                logins.end(attempt, Outcome::NotJudged);
+                return Admitted::Refused(request, CROWD_RETRY_MS);
+            }
         };
         let turn = Turn { request, attempt };
         if wait.is_zero() {
@@ -115,6 +126,15 @@ impl<'a> Admission<'a> {
 
     /// The next of what waited, if its time has come: never [`Admitted::Later`].
     pub(super) fn next_due(&mut self, now: Instant) -> Option<Admitted> {
+        if let Some(held) = self.held.as_mut().filter(|held| held.0 <= now)
+            && let Some(attempt) = held.1.attempt
+        {
+            match self.shared.logins.turn(attempt, now) {
+                Go::Now => {}
+                Go::After(wait) => held.0 = now + wait,
+                Go::Crowded => held.0 = now + Duration::from_millis(CROWD_RETRY_MS),
+            }
+        }
         match &self.held {
             Some(held) if held.0 > now => None,
             Some(_) => {
@@ -172,6 +192,7 @@ impl<'a> Admission<'a> {
         }
         if let Ok(Answer::Created { account, name, .. } | Answer::LoggedIn { account, name, .. }) = result {
             self.name = Some(name.clone());
+            self.shared.logins.is_there(name, self.from, Instant::now());
             self.meter.log_in(&self.shared.accounts, *account, Instant::now());
         }
     }

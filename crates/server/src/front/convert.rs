@@ -428,6 +428,7 @@ pub(crate) fn code_of(refused: &io::Refusal) -> Code {
         io::Refusal::WrongLogin => Code::WrongLogin,
         io::Refusal::NoSuchUser(_) => Code::NoSuchUser,
         io::Refusal::StorageFull => Code::StorageFull,
+        io::Refusal::Closed => Code::Closed,
         io::Refusal::Unavailable(_) | io::Refusal::NotKnownHere => Code::Unavailable,
     }
 }

@@ -24,6 +24,38 @@ impl Address {
     }
 }
 
+/// An address, or a wider network of IPv6 around it: its first bytes, and how many of them count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Network(Address, u8);
+
+/// Networks of IPv6 that one customer may have, by their length in bytes (/64, /56, /48), and how many times as much as
+/// a /64 they may take.
+const NETWORKS: [(u8, u32); 3] = [(8, 1), (7, 2), (6, 4)];
+
+impl Address {
+    /// The networks in which this counts, and how many times as much as one address each may take. The address itself comes
+    /// first, the widest last.
+    pub(crate) fn networks(self) -> impl Iterator<Item = (Network, u32)> {
+        let count = if matches!(self, Self::V6(_)) { NETWORKS.len() } else { 1 };
+        NETWORKS.into_iter().take(count).map(move |(bytes, times)| (self.within(bytes), times))
+    }
+
+    /// The widest of them.
+    pub(crate) fn widest(self) -> Network {
+        self.within(NETWORKS[NETWORKS.len() - 1].0)
+    }
+
+    fn within(self, bytes: u8) -> Network {
+        match self {
+            Self::V6(mut network) => {
+                network[usize::from(bytes)..].fill(0);
+                Network(Self::V6(network), bytes)
+            }
+            other => Network(other, NETWORKS[0].0),
+        }
+    }
+}
+
 impl From<IpAddr> for Address {
     fn from(address: IpAddr) -> Self {
         match address.to_canonical() {
@@ -38,16 +70,16 @@ impl From<IpAddr> for Address {
     }
 }
 
-/// Counts connections by address.
+/// Counts connections by address, and by the wider networks of IPv6.
 pub(crate) struct Addresses {
     most: Option<u32>,
-    counts: Arc<Mutex<HashMap<Address, u32>>>,
+    counts: Arc<Mutex<HashMap<Network, u32>>>,
 }
 
 /// One connection that counts, for as long as it lives.
 pub(crate) struct Place {
     address: Address,
-    counts: Arc<Mutex<HashMap<Address, u32>>>,
+    counts: Arc<Mutex<HashMap<Network, u32>>>,
 }
 
 impl Addresses {
@@ -61,11 +93,16 @@ impl Addresses {
     pub(crate) fn enter(&self, address: Address) -> Option<Place> {
         let most = super::resolve(self.most, PER_ADDRESS, address);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(address).or_default();
-        if most.is_some_and(|most| *count >= most) {
+        let is_full = |(network, times): (Network, u32)| {
+            let count = counts.get(&network).copied().unwrap_or_default();
+            most.is_some_and(|most| count >= most.saturating_mul(times))
+        };
+        if address.networks().any(is_full) {
             return None;
         }
-        *count += 1;
+        for (network, _) in address.networks() {
+            *counts.entry(network).or_default() += 1;
+        }
         Some(Place { address, counts: self.counts.clone() })
     }
 }
@@ -73,10 +110,12 @@ impl Addresses {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.address);
+        for (network, _) in self.address.networks() {
+            if let Some(count) = counts.get_mut(&network) {
+                *count -= 1;
+                if *count == 0 {
+                    counts.remove(&network);
+                }
             }
         }
     }
@@ -115,6 +154,24 @@ mod tests {
         assert!(addresses.enter(address("127.0.0.1")).is_some());
         drop(second);
         assert!(addresses.counts.lock().unwrap().is_empty(), "nothing is kept of those who have gone");
+    }
+
+    #[test]
+    fn networks_of_networks_have_more_and_not_without_end() {
+        let addresses = Addresses::new(None);
+        let mut places = Vec::new();
+        let mut enter = |from: String| {
+            let before = places.len();
+            places.extend((0..=PER_ADDRESS).filter_map(|_| addresses.enter(address(&from))));
+            places.len() - before
+        };
+        let of_56: usize = (0..10).map(|n| enter(format!("2001:db8:0:{n:x}::1"))).sum();
+        assert_eq!(of_56, 2 * PER_ADDRESS as usize, "ten /64 of one /56");
+        let of_48: usize = (1..10).map(|n| enter(format!("2001:db8:0:{n:x}00::1"))).sum();
+        assert_eq!(of_56 + of_48, 4 * PER_ADDRESS as usize, "and all of one /48");
+        assert_eq!(enter("2001:db8:1::1".to_owned()), PER_ADDRESS as usize, "somebody else");
+        drop(places);
+        assert!(addresses.counts.lock().unwrap().is_empty());
     }
 
     #[test]

@@ -4,30 +4,38 @@
 //! Wrong attempts are counted
 //! * for a name from one address, which is where somebody who guesses is slowed down;
 //! * for an address, over all names;
-//! * for a name, from all addresses: those from which somebody has got in lately don't wait for that.
+//! * for a name, from all addresses: with many of them, the next ones have their turns one after another
+//!   ([`turns`]). Addresses from which its owner has got in lately don't wait for that ([`known`]).
 //!
-//! New accounts from one address wait in the same way, each as if it were wrong. None of what is said of addresses
-//! holds on loopback.
+//! What is said of an address over all names does not hold on loopback; what is said of names does.
+//!
+//! New accounts are counted beside ([`super::creates`]).
 //!
 //! An attempt counts as wrong until it is known to be right, so that nobody gets more by making many at once.
+
+mod known;
+mod turns;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use self::known::Known;
+use self::turns::Turns;
+use super::creates::Creates;
 use super::{Address, Limits};
+
+pub(crate) use self::turns::Go;
 
 /// The first wait; it doubles with each wrong attempt.
 const FIRST: Duration = Duration::from_millis(250);
 /// So many times as many are free from one address over all names, and for one name from all addresses.
 const FREE_OF_ADDRESS: u32 = 10;
 const FREE_OF_NAME: u32 = 4;
-/// For what others do elsewhere nobody waits longer.
-const MOST_FOR_NAME: Duration = Duration::from_secs(2);
 /// Attempts for one name from one address that may be under way at a time: or each connection more would be one guess
-/// more. Not on loopback, where many may be behind what passes their connections on.
-const UNDER_WAY: u32 = 16;
+/// more.
+const UNDER_WAY: u32 = 8;
 /// After so long without an attempt all is forgotten.
 const FORGET: Duration = Duration::from_secs(15 * 60);
 /// So many are remembered of each kind; with more, those that were longest quiet are forgotten.
@@ -36,8 +44,16 @@ const REMEMBERED: usize = 50_000;
 /// An attempt that is under way.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attempt {
-    name: u64,
+    id: u64,
     address: Address,
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// To log in as somebody, by the name's hash; in line with others, or not.
+    Login(u64, bool),
+    Create,
 }
 
 /// What came of an attempt.
@@ -59,12 +75,14 @@ pub(crate) struct Logins {
     counts: Mutex<Counts>,
 }
 
-#[derive(Default)]
 struct Counts {
     pairs: Table<(u64, Address)>,
     addresses: Table<Address>,
-    creates: Table<Address>,
     names: Table<u64>,
+    known: Known,
+    turns: Turns,
+    creates: Creates,
+    attempts: u64,
 }
 
 struct Table<K>(HashMap<K, Count>);
@@ -74,25 +92,40 @@ struct Count {
     wrong: u32,
     /// Attempts that have not ended yet.
     under_way: u32,
-    /// Somebody has got in.
-    right: bool,
     last: Instant,
 }
 
 impl Logins {
     pub(crate) fn new(limits: &Limits) -> Self {
         let (free, most) = (limits.login_failures, limits.login_delay_most);
-        Self { free, most, hasher: RandomState::new(), counts: Mutex::default() }
+        let counts = Counts {
+            pairs: Table::default(),
+            addresses: Table::default(),
+            names: Table::default(),
+            known: Known::default(),
+            turns: Turns::default(),
+            creates: Creates::new(limits.accounts_per_hour),
+            attempts: 0,
+        };
+        Self { free, most, hasher: RandomState::new(), counts: Mutex::new(counts) }
     }
 
-    /// An attempt begins. How long it has to wait; `None` if there are too many.
+    fn counts(&self) -> std::sync::MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A name and what it is called after a split are one.
+    fn hash(&self, name: &str) -> u64 {
+        self.hasher.hash_one(name.split('~').next().unwrap_or(name).to_ascii_lowercase())
+    }
+
+    /// An attempt begins. How long it has to wait before it asks for its turn ([`Logins::turn`]); `None` if there are too
+    /// many.
     pub(crate) fn begin(&self, name: &str, address: Address, now: Instant) -> Option<(Attempt, Duration)> {
-        // A name and what it is called after a split are one.
-        let name = name.split('~').next().unwrap_or(name).to_ascii_lowercase();
-        let name = self.hasher.hash_one(name);
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = self.hash(name);
+        let mut counts = self.counts();
         let crowd = counts.pairs.0.get(&(name, address)).map_or(0, |pair| pair.under_way);
-        if crowd >= UNDER_WAY && !address.is_loopback() {
+        if crowd >= UNDER_WAY {
             return None;
         }
         let pair = counts.pairs.begin((name, address), now);
@@ -102,27 +135,45 @@ impl Logins {
         if !address.is_loopback() {
             wait = wait.max(delay(of_address.wrong, self.free.saturating_mul(FREE_OF_ADDRESS), self.most));
         }
-        if !pair.right {
-            let most = MOST_FOR_NAME.min(self.most);
-            wait = wait.max(delay(of_name.wrong, self.free.saturating_mul(FREE_OF_NAME), most));
-        }
-        Some((Attempt { name, address }, wait))
+        let is_pursued = of_name.wrong >= self.free.saturating_mul(FREE_OF_NAME);
+        let in_line = is_pursued && !counts.known.has(name, address, now);
+        counts.attempts += 1;
+        Some((Attempt { id: counts.attempts, address, what: What::Login(name, in_line) }, wait))
     }
 
-    /// Somebody makes an account. How long that has to wait.
-    pub(crate) fn begin_create(&self, address: Address, now: Instant) -> Duration {
-        if address.is_loopback() {
-            return Duration::ZERO;
-        }
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = counts.creates.begin(address, now);
-        delay(before.wrong, self.free.saturating_mul(FREE_OF_ADDRESS), self.most)
+    /// Whether an attempt that has waited has its turn now.
+    pub(crate) fn turn(&self, attempt: Attempt, now: Instant) -> Go {
+        let What::Login(name, true) = attempt.what else { return Go::Now };
+        self.counts().turns.ask(name, attempt.id, attempt.address.widest(), now)
+    }
+
+    /// Somebody makes an account.
+    ///
+    /// # Errors
+    /// It is too much; after how many milliseconds it is worth another try.
+    pub(crate) fn begin_create(&self, address: Address, now: Instant) -> Result<Attempt, u64> {
+        let mut counts = self.counts();
+        counts.creates.begin(address, now)?;
+        counts.attempts += 1;
+        Ok(Attempt { id: counts.attempts, address, what: What::Create })
+    }
+
+    /// The owner of a name is at an address.
+    pub(crate) fn is_there(&self, name: &str, address: Address, now: Instant) {
+        let name = self.hash(name);
+        self.counts().known.add(name, address, now);
     }
 
     /// An attempt has ended.
     pub(crate) fn end(&self, attempt: Attempt, outcome: Outcome) {
-        let Attempt { name, address } = attempt;
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let Attempt { id, address, what } = attempt;
+        let mut counts = self.counts();
+        let What::Login(name, in_line) = what else {
+            return counts.creates.end(address, outcome != Outcome::NotJudged);
+        };
+        if in_line {
+            counts.turns.leave(name, id);
+        }
         if let Some(pair) = counts.pairs.0.get_mut(&(name, address)) {
             pair.under_way = pair.under_way.saturating_sub(1);
         }
@@ -130,7 +181,7 @@ impl Logins {
             Outcome::Wrong => {}
             Outcome::Right => {
                 if let Some(count) = counts.pairs.0.get_mut(&(name, address)) {
-                    (count.wrong, count.right) = (0, true);
+                    count.wrong = 0;
                 }
                 counts.addresses.take_back(&address);
                 counts.names.take_back(&name);
@@ -161,7 +212,7 @@ impl<K> Default for Table<K> {
 impl<K: Eq + Hash + Copy> Table<K> {
     /// Counts an attempt as wrong for now. Says what was before it.
     fn begin(&mut self, key: K, now: Instant) -> Count {
-        let fresh = Count { wrong: 0, under_way: 0, right: false, last: now };
+        let fresh = Count { wrong: 0, under_way: 0, last: now };
         if !self.0.contains_key(&key) && self.0.len() >= REMEMBERED {
             self.forget(now);
         }
@@ -248,9 +299,10 @@ mod tests {
         let under_way: Vec<_> = (0..20).filter_map(|_| logins.begin("ann", address(HOME), now)).collect();
         assert_eq!(under_way.len(), UNDER_WAY as usize);
         assert!(
-            logins.begin("ann", address(0x7F00_0001), now).is_some()
-                && logins.begin("bob", address(HOME), now).is_some()
+            logins.begin("ann", address(ELSEWHERE), now).is_some() && logins.begin("bob", address(HOME), now).is_some()
         );
+        let here = (0..20).filter(|_| logins.begin("ann", address(0x7F00_0001), now).is_some()).count();
+        assert_eq!(here, UNDER_WAY as usize, "loopback is no exception");
         assert_eq!(under_way.iter().filter(|(_, wait)| wait.is_zero()).count(), 5);
         for (attempt, _) in under_way {
             logins.end(attempt, Outcome::NotJudged);
@@ -259,14 +311,49 @@ mod tests {
     }
 
     #[test]
-    fn strangers_elsewhere_make_nobody_wait_for_long() {
+    fn strangers_elsewhere_share_a_few_turns_and_the_owner_needs_none() {
         let (logins, now) = logins();
-        assert_eq!(right(&logins, "ann", HOME, now).as_millis(), 0);
-        for n in 0..1000 {
+        let attempt = |from, now| {
+            let (attempt, wait) = logins.begin("ann", address(from), now)?;
+            Some((attempt, wait, logins.turn(attempt, now)))
+        };
+        logins.is_there("Ann", address(HOME), now);
+        for n in 0..20 {
             wrong(&logins, "ann", ELSEWHERE + n, now);
         }
-        assert_eq!(right(&logins, "ann", HOME, now).as_millis(), 0, "from where she was before");
-        assert_eq!(right(&logins, "ann", HOME + 1, now).as_millis(), 2000, "from a new place");
+        // A thousand addresses try as often as they may, for a minute.
+        let mut tried = 0;
+        let mut waiting: Vec<(Attempt, Instant)> = Vec::new();
+        for tenth in 0..600 {
+            let now = now + Duration::from_millis(100) * tenth;
+            for n in 0..1000 {
+                match attempt(ELSEWHERE + 100 + n, now) {
+                    Some((attempt, _, Go::Now)) => {
+                        tried += 1;
+                        logins.end(attempt, Outcome::Wrong);
+                    }
+                    Some((attempt, _, Go::After(wait))) => waiting.push((attempt, now + wait)),
+                    Some((attempt, _, Go::Crowded)) => logins.end(attempt, Outcome::NotJudged),
+                    None => {}
+                }
+            }
+            waiting.retain_mut(|(attempt, at)| match logins.turn(*attempt, now) {
+                _ if *at > now => true,
+                Go::Now => {
+                    tried += 1;
+                    logins.end(*attempt, Outcome::Wrong);
+                    false
+                }
+                Go::After(wait) => {
+                    *at = now + wait;
+                    true
+                }
+                Go::Crowded => panic!("it waits already"),
+            });
+        }
+        assert!((150..=201).contains(&tried), "in a minute: {tried}");
+        let (_, wait, go) = attempt(HOME, now).unwrap();
+        assert_eq!((wait, go), (Duration::ZERO, Go::Now), "from where she was before");
     }
 
     #[test]
@@ -274,9 +361,6 @@ mod tests {
         let (logins, now) = logins();
         let last = |from| (0..100).map(|n| wrong(&logins, &format!("name{n}"), from, now)).last();
         assert_eq!(last(HOME), Some(Duration::from_secs(5)));
-        assert_eq!(last(0x7F00_0001), Some(Duration::ZERO));
-        let last = |from| (0..100).map(|_| logins.begin_create(address(from), now)).last();
-        assert_eq!(last(HOME), Some(Duration::from_secs(5)), "new accounts");
         assert_eq!(last(0x7F00_0001), Some(Duration::ZERO));
     }
 

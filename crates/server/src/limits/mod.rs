@@ -3,6 +3,7 @@
 //! Nothing here is shared between replicas, and nothing is remembered over a restart: it is for the moment of a flood.
 
 mod addresses;
+mod creates;
 mod inputs;
 mod logins;
 mod rates;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 pub(crate) use addresses::{Address, Addresses, Place};
 pub(crate) use inputs::{Held, Inputs, Room};
-pub(crate) use logins::{Attempt, Logins, Outcome};
+pub(crate) use logins::{Attempt, Go, Logins, Outcome};
 pub(crate) use rates::{Accounts, Meter, cost};
 pub(crate) use refusals::Refusals;
 
@@ -34,6 +35,11 @@ pub struct Limits {
     pub login_failures: u32,
     /// The longest that an attempt to log in has to wait for its turn because of wrong ones before it.
     pub login_delay_most: Duration,
+    /// New accounts an hour from one address (IPv6: one /64 network, and a few times as many from wider ones), after 20 at
+    /// once; 0 is no limit, and 360 is meant if nothing is said.
+    pub accounts_per_hour: Option<u32>,
+    /// Accounts that there may be, and have been, before this replica makes no more.
+    pub accounts: u64,
     /// The longest line that is taken from a client, in bytes: at most what the protocol says,
     /// [`lastword_protocol::LINE_BYTES`].
     pub line_bytes: usize,
@@ -57,6 +63,8 @@ impl Default for Limits {
             account_requests_per_second: None,
             login_failures: 5,
             login_delay_most: Duration::from_secs(5),
+            accounts_per_hour: None,
+            accounts: 100_000,
             line_bytes: lastword_protocol::LINE_BYTES,
             pending_per_account: 100_000,
             bytes_per_account_and_day: None,

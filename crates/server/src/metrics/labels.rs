@@ -174,6 +174,7 @@ impl Label for Code {
         Self::TooMany,
         Self::StorageFull,
         Self::Unavailable,
+        Self::Closed,
         Self::Internal,
     ];
 
@@ -191,6 +192,7 @@ impl Label for Code {
             Self::TooMany => "too_many",
             Self::StorageFull => "storage_full",
             Self::Unavailable => "unavailable",
+            Self::Closed => "closed",
             Self::Internal => "internal",
         }
     }
