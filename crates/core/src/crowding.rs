@@ -30,7 +30,10 @@ impl Core {
     /// # Errors
     /// All that it may have are in use here.
     pub(crate) fn make_room_for_session(&mut self, now: Now, account: AccountId) -> Result<(), Refusal> {
-        let good = self.directory.good_sessions(account);
+        let mut good = self.directory.good_sessions(account);
+        if planted(Bug::EndsConnected) {
+            good.reverse();
+        }
         let too_many = (good.len() + 1).saturating_sub(limits::SESSIONS);
         let is_idle = |token: &&TokenHash| !self.connections.is_used(account, **token) || planted(Bug::EndsConnected);
         let idle: Vec<TokenHash> = good.iter().filter(is_idle).take(too_many).copied().collect();

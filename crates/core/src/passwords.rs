@@ -13,7 +13,7 @@ use crate::jobs::Job;
 use crate::release::Reply;
 use crate::time::{Mono, Now};
 
-/// Changes of one account's password on one replica, at most, in each [`PERIOD`]: something is kept of each for ever.
+/// Changes of one account's password on one replica, at most, in each [`PERIOD`]: each is kept for ever.
 const CHANGES: u32 = 20;
 const PERIOD: Duration = Duration::from_secs(24 * 3600);
 /// Accounts of which changes are counted. With more, those longest ago are forgotten.

@@ -65,17 +65,14 @@ pub struct ClaimRecord {
     pub withdrawn: bool,
 }
 
-/// A change of a password: what is needed to find the one in force, whichever others come.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+/// A change of a password: kept for ever, whether it is in force or not.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct ChangeRecord {
-    /// The order of the fact.
+    /// The password that it sets.
     #[n(0)]
-    pub order: Order,
-    /// Its key: the same change may have been made at two replicas.
-    #[n(1)]
-    pub key: Key,
+    pub set: PasswordRecord,
     /// The order of the fact that set the password that it replaces, if it says so.
-    #[n(2)]
+    #[n(1)]
     pub replaces: Option<Order>,
 }
 

@@ -150,7 +150,7 @@ bugs! {
     LatestPassword,
     /// Sessions that were opened with another password stay good.
     LosersStayIn,
-    /// A login too many ends the session that was not used for longest, also where somebody uses it.
+    /// A login too many ends the session that was used last, also where somebody uses it.
     EndsConnected,
     /// Of two hashes of one password the one that came last counts.
     LatestHash,

@@ -9,7 +9,8 @@ use lastword_facts::Fact;
 use lastword_facts::ids::{AccountId, Incarnation, Key, LogIndex, Order, Stamp};
 use lastword_facts::token::TokenHash;
 use lastword_facts::views::{
-    Applied, Change, ChangeRecord, EndedRecord, Found, MessageRecord, Query, RehashRecord, SessionRecord, Snapshot,
+    Applied, Change, ChangeRecord, EndedRecord, Found, MessageRecord, PasswordRecord, Query, RehashRecord,
+    SessionRecord, Snapshot,
 };
 use lastword_store::{Log, StoreError, Views};
 
@@ -465,7 +466,9 @@ fn a_snapshot_is_what_was_applied() {
     let token = TokenHash([7; 32]);
     alice.sessions.push(SessionRecord { order, token, password: None, last_used_ms: Some(1), used: order });
     alice.ended.push(EndedRecord { order, token });
-    alice.changes.push(ChangeRecord { order, key: key(1, 1), replaces: Some(order) });
+    let (hash, position) = ("$argon2id$new".into(), at(1, 1));
+    let set = PasswordRecord { order, key: key(1, 1), hash, keep: Some(token), position, known: Some(0) };
+    alice.changes.push(ChangeRecord { set, replaces: Some(order) });
     alice.rehash = Some(RehashRecord { of: order, order, hash: "$argon2id$anew".into() });
     feed.apply(at(1, 1), 7, Change::Account(alice.clone()));
     feed.apply(at(2, 1), 90, Change::Account(account(BOB, false)));

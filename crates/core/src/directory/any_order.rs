@@ -272,6 +272,32 @@ fn one_change_at_two_replicas_is_told_to_nobody() {
     assert_eq!((hash.as_str(), twice), ("password 10", false));
 }
 
+/// The next change names one copy of the change before it, and the other copy turns out to be the earlier one. Also where
+/// somebody else had won meanwhile against the copy that was known.
+#[test]
+fn what_replaces_one_copy_of_a_change_follows_the_other() {
+    let (owner, thief) = (TokenHash([1; 32]), TokenHash([2; 32]));
+    let copy = |stamp| {
+        let mut copy = change(stamp, 2, owner, 0);
+        copy.key = Key(77);
+        copy
+    };
+    let confirm = fact(3, Body::Confirm(Verdict { claim: claim(2, "").position, name: "alice".into() }));
+    let mut facts = vec![
+        (claim(2, "first"), &[][..]),
+        (confirm, &[0][..]),
+        (copy(10), &[1][..]),
+        (copy(5), &[1][..]),
+        (session(11, 3, Some(10)), &[2][..]),
+        (session(6, 4, Some(5)), &[3][..]),
+    ];
+    assert_eq!(after(&facts), ("password 5".to_owned(), vec![3, 4], false), "either copy opens sessions");
+    facts.push((change(20, 10, owner, 1), &[2][..]));
+    assert_eq!(after(&facts).0, "password 20");
+    facts.push((change(7, 2, thief, 0), &[1][..]));
+    assert_eq!(after(&facts).0, "password 20");
+}
+
 /// Also where its logout came first: an older record may be lost that told what comes before what.
 #[test]
 fn an_ended_session_stays_ended_in_every_order() {

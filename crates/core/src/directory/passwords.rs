@@ -8,14 +8,17 @@
 //! A change that names none (of an older version), or one that is lost everywhere, comes after whichever is in force
 //! before it in the order of display. So the rule is total.
 //!
-//! Of each change its order and what it replaces is kept for ever, and of the one in force the hash. That is enough:
-//! causes come first, so a change that another one names is there before it. What comes late can only take the place
-//! of what was in force, and then it is in force itself. A password that lost, or was replaced, never comes back.
+//! A change that was sent once more, to another replica, is the same change: its key says so. Whatever replaces one of the
+//! two follows the other as well, and sessions that either opened are good.
+//!
+//! All changes are kept, with their hashes: one that has lost may count again when a copy of it comes that is earlier.
 
-use lastword_facts::Fact;
+use std::collections::BTreeSet;
+
 use lastword_facts::fact::{Password, Rehash};
 use lastword_facts::ids::Order;
 use lastword_facts::views::{AccountRecord, ChangeRecord, PasswordRecord, RehashRecord};
+use lastword_facts::{Fact, Key};
 use lastword_marks::{Bug, hit, planted};
 
 use super::{Account, Directory};
@@ -47,9 +50,9 @@ impl Account {
     }
 
     /// How many changes of the password there were, but for this one. The same change at two replicas is one.
-    pub(crate) fn changes_besides(&self, key: lastword_facts::Key) -> u64 {
+    pub(crate) fn changes_besides(&self, key: Key) -> u64 {
         let mut keys: Vec<_> =
-            self.record.changes.iter().map(|change| change.key).filter(|&other| other != key).collect();
+            self.record.changes.iter().map(|change| change.set.key).filter(|&other| other != key).collect();
         keys.sort_unstable();
         keys.dedup();
         keys.len() as u64
@@ -62,6 +65,13 @@ impl Account {
         self.record.password.as_ref().and_then(of).is_some_and(|(known, all)| all > known)
     }
 
+    /// Whether a session that names this password was opened with the one in force: with any copy of that change.
+    pub(super) fn is_in_force(&self, opened: Option<Order>) -> bool {
+        let key = self.record.password.as_ref().map(|password| password.key);
+        opened == self.password_order()
+            || opened.is_some_and(|order| key.is_some() && key_of(&self.record, order) == key)
+    }
+
     /// Another password may be in force: how the one before was hashed anew is forgotten with it.
     pub(super) fn forget_rehash(&mut self) {
         let set = self.password_set();
@@ -69,48 +79,59 @@ impl Account {
     }
 }
 
-/// The change that set the password in force; none if that is the first one.
-fn in_force(record: &AccountRecord) -> Option<Order> {
+/// The change that set the password in force; none if that is the first one. Of one change at two replicas, the earlier.
+fn in_force(record: &AccountRecord) -> Option<&ChangeRecord> {
     let changes = &record.changes;
     if planted(Bug::LatestPassword) {
-        return changes.last().map(|change| change.order);
+        return changes.last();
     }
     let is_first = |order: Order| record.claims.iter().any(|claim| claim.order == order);
-    let is_there = |order: Order| changes.binary_search_by_key(&order, |change| change.order).is_ok();
-    let mut at = None;
+    let (mut at, mut passed) = (None::<&ChangeRecord>, BTreeSet::new());
     // Those that replace a password come after it in this order, so the first that fits is the lowest.
     for change in changes {
         let follows = match change.replaces {
             Some(replaced) if is_first(replaced) => at.is_none(),
-            Some(replaced) if is_there(replaced) => at == Some(replaced),
-            Some(_) | None => true,
+            Some(replaced) => match key_of(record, replaced) {
+                Some(key) => at.is_some_and(|at| at.set.key == key),
+                None => true,
+            },
+            None => true,
         };
-        if follows {
-            at = Some(change.order);
+        if follows && passed.insert(change.set.key) {
+            at = Some(change);
         }
     }
     at
 }
 
+/// The key of the change that has this order.
+fn key_of(record: &AccountRecord, order: Order) -> Option<Key> {
+    let place = record.changes.binary_search_by_key(&order, |change| change.set.order).ok()?;
+    record.changes.get(place).map(|change| change.set.key)
+}
+
 impl Directory {
     pub(crate) fn password(&mut self, fact: &Fact, password: &Password) -> Option<Box<AccountRecord>> {
         let account = self.accounts.get_mut(&fact.author)?;
-        let (order, key) = (fact.order(), fact.key);
+        let Password { password: hash, keep, replaces, known } = password.clone();
+        let order = fact.order();
         let changes = &mut account.record.changes;
-        let place = changes.binary_search_by_key(&order, |change| change.order).err()?;
-        changes.insert(place, ChangeRecord { order, key, replaces: password.replaces });
-        if in_force(&account.record) == Some(order) {
-            let (hash, keep, position) = (password.password.clone(), password.keep, fact.position);
-            account.record.password = Some(PasswordRecord { order, key, hash, keep, position, known: password.known });
-            account.forget_rehash();
-        } else {
+        let place = changes.binary_search_by_key(&order, |change| change.set.order).err()?;
+        let set = PasswordRecord { order, key: fact.key, hash, keep, position: fact.position, known };
+        changes.insert(place, ChangeRecord { set, replaces });
+        let now = in_force(&account.record).map(|change| change.set.clone());
+        if now.as_ref().is_none_or(|now| now.order != order) {
             hit("a password that lost");
+        }
+        if now != account.record.password {
+            account.record.password = now;
+            account.forget_rehash();
         }
         self.changed(fact.author)
     }
 
-    /// The password that this one names was there before it. If another one is in force, it was replaced or has lost,
-    /// and does not come back: so what is passed over here is never missed.
+    /// The password that this one names was there before it. If another one is in force, it is passed over: a later
+    /// login hashes anew once more, should that one count again.
     pub(crate) fn rehash(&mut self, fact: &Fact, rehash: &Rehash) -> Option<Box<AccountRecord>> {
         let account = self.accounts.get_mut(&fact.author)?;
         let order = fact.order();

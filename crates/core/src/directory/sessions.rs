@@ -19,7 +19,7 @@ use super::{Account, Directory};
 impl Account {
     fn session_is_good(&self, session: &SessionRecord) -> bool {
         let kept = self.record.password.as_ref().is_some_and(|password| password.keep == Some(session.token));
-        let opened = session.password == self.password_order() || planted(Bug::LosersStayIn);
+        let opened = self.is_in_force(session.password) || planted(Bug::LosersStayIn);
         !self.record.deleted && (opened || kept)
     }
 }
