@@ -88,6 +88,12 @@ async fn all(dir: &Path, arguments: &Arguments, progress: &Progress) -> Result<b
             left += 1;
             continue;
         }
+        // New accounts of an address wait the longer the more it has made: these attacks would only wait for each other's.
+        if attack.name.starts_with("create")
+            && let Some(town) = town.take()
+        {
+            town.end().await;
+        }
         let here = match town.take() {
             Some(town) => town,
             None => Town::start(&ground, lines.len()).await?,
