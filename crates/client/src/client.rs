@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use lastword_protocol::answer::{
-    ConversationsPage, Created, Done, HistoryPage, Listening, LoggedIn, Names, PendingPage, Sent, Status, Stored,
+    BlockedPage, ConversationsPage, Created, Done, HistoryPage, Listening, LoggedIn, Names, PendingPage, Sent, Status,
+    Stored,
 };
 use lastword_protocol::request::Receiver;
 use lastword_protocol::{Op, Uuid};
@@ -221,6 +222,32 @@ impl Client {
         self.start(Op::History { with, limit, before: before.map(Into::into), bytes: None }, done!(History))
             .await?
             .await
+    }
+
+    /// Blocks somebody: what they write from then on is not shown to this account, and they are not told.
+    ///
+    /// # Errors
+    /// [`Error`]; of the server's: `no_such_user`, `not_logged_in`, `bad_request` for oneself, and for more than 1,000.
+    pub async fn block(&self, who: &str) -> Result<Stored, Error> {
+        let who = Receiver::Name(who.into());
+        self.start(Op::Block { who, key: Uuid::now_v7() }, done!(Stored)).await?.await
+    }
+
+    /// Blocks somebody no more. What they wrote meanwhile does not come.
+    ///
+    /// # Errors
+    /// [`Error`]; of the server's: `no_such_user`, `not_logged_in`.
+    pub async fn unblock(&self, who: &str) -> Result<Stored, Error> {
+        let who = Receiver::Name(who.into());
+        self.start(Op::Unblock { who, key: Uuid::now_v7() }, done!(Stored)).await?.await
+    }
+
+    /// Whom this account blocks, at most `limit` (100; at most 500), after the one with this account.
+    ///
+    /// # Errors
+    /// [`Error`]; of the server's: `not_logged_in`.
+    pub async fn blocked(&self, limit: Option<u32>, after: Option<&str>) -> Result<BlockedPage, Error> {
+        self.start(Op::Blocked { limit, after: after.map(Into::into) }, done!(Blocked)).await?.await
     }
 
     /// The conversations with the newest last messages, at most `limit` (100; at most 200): without `before`, from the

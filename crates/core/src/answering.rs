@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lastword_facts::VersionVector;
 use lastword_facts::ids::{AccountId, LogIndex, Position};
 use lastword_facts::views::{Applied, Found, MessageRecord, Query};
-use lastword_marks::{Bug, planted};
+use lastword_marks::{Bug, hit, planted};
 
 use crate::Core;
 use crate::io::{Answer, ConnectionId, Conversation, Copies, Event, JobId, MessageView, Output, Person, Refusal, Tag};
@@ -299,6 +299,11 @@ impl Core {
             listening.extend(self.connections.listening(fact.author));
         }
         let lastword_facts::Body::Message(message) = &fact.body else { return };
+        // Taken in where the block was not known.
+        if self.blocks.is_blocked(to, fact.author) {
+            hit("a message is held back");
+            return;
+        }
         if listening.is_empty() {
             return;
         }
@@ -312,6 +317,7 @@ impl Core {
             to,
             text: message.text.clone(),
             at_ms: message.at_ms,
+            unwanted: false,
         })));
         for connection in listening {
             self.deliver_to(connection, index, fact.position, event.clone());

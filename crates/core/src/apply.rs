@@ -86,12 +86,16 @@ impl Core {
                 (account(self.directory.password(fact, password)), ends)
             }
             Body::Delete => {
+                self.blocks.forget(fact.author);
                 let deleted = self.directory.delete(fact).map_or(Change::None, Change::Deleted);
                 (deleted, Effect::Sessions(fact.author, CloseReason::Deleted))
             }
             Body::Rehash(rehash) => (account(self.directory.rehash(fact, rehash)), Effect::None),
             Body::Used(used) => (account(self.directory.used(fact, used)), Effect::None),
-            Body::Lost => (Change::None, Effect::None),
+            Body::Block(block) if !self.directory.is_deleted(fact.author) => {
+                (self.blocks.apply(fact, block).map_or(Change::None, Change::Block), Effect::None)
+            }
+            Body::Block(_) | Body::Lost => (Change::None, Effect::None),
             Body::Unknown(unknown) => {
                 self.report(Report::NotUnderstood(fact.position, unknown.kind));
                 (Change::None, Effect::None)
@@ -115,6 +119,10 @@ impl Core {
             if planted(Bug::DropsBesideDeletion) {
                 return (Change::None, Effect::None);
             }
+            return (Change::Message(fact.clone()), Effect::None);
+        }
+        if message.unwanted == Some(true) && !planted(Bug::ShowsUnwanted) {
+            hit("a message that nobody wants");
             return (Change::Message(fact.clone()), Effect::None);
         }
         self.mailboxes.on_message(message.to, fact.author);

@@ -124,6 +124,11 @@ impl Core {
         let (aside, more) = (std::mem::take(aside), more || *overflow);
         let mut page = Vec::with_capacity(messages.len());
         for message in messages {
+            if self.blocks.is_blocked(message.to, message.author) {
+                // It waits for as long as the block stands, and is not confirmed.
+                listener.last = listener.last.max(message.index);
+                continue;
+            }
             listener.note(message.index, message.position, limit);
             page.push(message);
         }

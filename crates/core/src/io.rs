@@ -223,6 +223,16 @@ pub enum Request {
         limit: u32,
         after: Option<Key>,
     },
+    /// `block` and `unblock`.
+    Block {
+        who: Receiver,
+        on: bool,
+        key: Key,
+    },
+    Blocked {
+        limit: u32,
+        after: Option<AccountId>,
+    },
     Listen,
     Delivered {
         upto: Pos,
@@ -291,8 +301,12 @@ pub enum Answer {
         pending: u64,
         notice: Option<Notice>,
     },
-    /// `logout`, `delete`, `password`.
+    /// `logout`, `delete`, `password`, `block`, `unblock`.
     Stored(Copies),
+    Blocked {
+        people: Vec<Person>,
+        more: bool,
+    },
     Names {
         names: Vec<String>,
         more: bool,

@@ -28,6 +28,7 @@
 mod accounts;
 mod answering;
 mod apply;
+mod blocks;
 mod catching_up;
 mod claims;
 pub mod config;
@@ -94,6 +95,7 @@ pub struct Core {
     directory: directory::Directory,
     keys: keys::Keys,
     receipts: receipts::Receipts,
+    blocks: blocks::Blocks,
     mailboxes: mailboxes::Mailboxes,
     quotas: quotas::Quotas,
     /// Applied, and not on disk yet: the views get it when it is.
@@ -143,7 +145,7 @@ impl Core {
     /// A replica, from what its views hold. Then [`Core::replay`] hands in the rest of its log, and
     /// the first [`Core::handle`] starts it.
     pub fn new(config: Config, snapshot: Snapshot, now: Now) -> Self {
-        let Snapshot { index, vector, stamp, unreadable, accounts, recent, keys_from, ahead, alone } = snapshot;
+        let Snapshot { index, vector, stamp, unreadable, accounts, blocks, recent, keys_from, ahead, alone } = snapshot;
         let mut keys = keys::Keys::new(keys_from, ahead, config.settings.recent_keys);
         for message in recent {
             let known = keys::Known::of_record(&message);
@@ -165,6 +167,7 @@ impl Core {
             directory: directory::Directory::new(accounts),
             keys,
             receipts: receipts::Receipts::new(config.settings.receipts),
+            blocks: blocks::Blocks::new(blocks),
             mailboxes: mailboxes::Mailboxes::default(),
             quotas: quotas::Quotas::new(config.settings.account_bytes_per_day),
             unapplied: VecDeque::new(),

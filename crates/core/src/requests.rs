@@ -105,6 +105,8 @@ impl Core {
                     Query::Outbox { account, after, limit, bytes: ANSWER_BYTES },
                 );
             }
+            Request::Block { who, on, key } => self.block(now, id, tag, &who, on, key)?,
+            Request::Blocked { limit, after } => self.list_blocked(id, tag, limit, after)?,
             Request::Listen => {
                 let account = self.logged_in(id)?.account;
                 self.room_for_listener(id, account)?;
@@ -328,7 +330,9 @@ impl Core {
             return self.answer(id, tag, Err(refusal));
         }
         let at_ms = now.wall_ms();
-        let fact = self.ledger.make(now, author, Some(key), Body::Message(Message { to, text, at_ms }));
+        // Here it is decided once and for all, for every replica. (Without a block nothing is written.)
+        let unwanted = self.blocks.is_blocked(to, author).then_some(true);
+        let fact = self.ledger.make(now, author, Some(key), Body::Message(Message { to, text, at_ms, unwanted }));
         let known = Known { position: fact.position, index: self.ledger.end, stamp: fact.stamp, to, at_ms };
         self.admit(now, &fact, Some(Reply::Sent(id, tag, SentDraft { key, known })));
     }

@@ -83,6 +83,10 @@ impl Core {
         }
         let name = self.directory.called(account);
         for (author, key) in arrived {
+            // It was held back, and is covered by what came after it.
+            if self.blocks.is_blocked(account, author) {
+                continue;
+            }
             let event = Arc::new(Event::Receipt { key, to: name.clone() });
             for connection in self.connections.listening(author) {
                 self.tell(connection, event.clone());

@@ -30,6 +30,7 @@ mod kind {
     pub const LOST: u32 = 10;
     pub const REHASH: u32 = 11;
     pub const USED: u32 = 12;
+    pub const BLOCK: u32 = 13;
 }
 
 impl Fact {
@@ -112,6 +113,7 @@ fn encode_body(body: &Body, into: &mut Vec<u8>) -> u32 {
         Body::Lost => kind::LOST,
         Body::Rehash(rehash) => write(kind::REHASH, rehash, into),
         Body::Used(used) => write(kind::USED, used, into),
+        Body::Block(block) => write(kind::BLOCK, block, into),
         Body::Unknown(unknown) => unknown.kind,
     }
 }
@@ -133,6 +135,7 @@ fn decode_body(kind: u32, bytes: &[u8]) -> Body {
         kind::LOST => Some(Body::Lost),
         kind::REHASH => read(bytes, Body::Rehash),
         kind::USED => read(bytes, Body::Used),
+        kind::BLOCK => read(bytes, Body::Block),
         _ => None,
     };
     body.unwrap_or(Body::Unknown(Unknown { kind }))
@@ -143,7 +146,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::fact::{Claim, Delivered, Logout, Message, Password, Rehash, Session, Used, Verdict};
+    use crate::fact::{Block, Claim, Delivered, Logout, Message, Password, Rehash, Session, Used, Verdict};
     use crate::ids::Order;
     use crate::token::TokenHash;
 
@@ -155,7 +158,9 @@ mod tests {
             Body::Claim(Claim { name: "alice".into(), password: "$argon2id$".into(), at_ms: 1 }),
             Body::Confirm(Verdict { claim: position, name: "alice".into() }),
             Body::Withdraw(Verdict { claim: position, name: "alice".into() }),
-            Body::Message(Message { to: AccountId(5), text: "hi 😀".into(), at_ms: u64::MAX }),
+            Body::Message(Message { to: AccountId(5), text: "hi 😀".into(), at_ms: u64::MAX, unwanted: None }),
+            Body::Message(Message { to: AccountId(5), text: "hi".into(), at_ms: 1, unwanted: Some(true) }),
+            Body::Block(Block { whom: AccountId(5), on: true }),
             Body::Delivered(Delivered { upto: vec![position] }),
             Body::Session(Session { token, password: Some(order), at_ms: Some(1) }),
             Body::Session(Session { token, password: None, at_ms: None }),
@@ -205,8 +210,21 @@ mod tests {
     fn a_known_kind_with_a_newer_field_is_understood() {
         let mut body = Vec::new();
         let mut encoder = Encoder::new(&mut body);
-        encoder.array(4).unwrap().encode(AccountId(5)).unwrap().str("hi").unwrap().u64(1).unwrap().bool(true).unwrap();
-        assert!(matches!(decode_body(kind::MESSAGE, &body), Body::Message(message) if message.text == "hi"));
+        encoder.array(5).unwrap().encode(AccountId(5)).unwrap().str("hi").unwrap().u64(1).unwrap();
+        encoder.bool(true).unwrap().str("newer").unwrap();
+        assert!(matches!(decode_body(kind::MESSAGE, &body), Body::Message(message) if message.unwanted == Some(true)));
+    }
+
+    /// As older versions wrote them, and as they are written still where nobody is blocked.
+    #[test]
+    fn a_message_of_before_is_for_its_receiver() {
+        let mut body = Vec::new();
+        Encoder::new(&mut body).array(3).unwrap().encode(AccountId(5)).unwrap().str("hi").unwrap().u64(1).unwrap();
+        let message = Message { to: AccountId(5), text: "hi".into(), at_ms: 1, unwanted: None };
+        assert_eq!(decode_body(kind::MESSAGE, &body), Body::Message(message.clone()));
+        let mut written = Vec::new();
+        encode_body(&Body::Message(message), &mut written);
+        assert_eq!(written, body);
     }
 
     /// As older versions wrote them, without a time.

@@ -61,6 +61,8 @@ pub enum Body {
     Rehash(Rehash),
     /// The author has used a session.
     Used(Used),
+    /// The author blocks somebody, or does so no more.
+    Block(Block),
     /// The fact of this position was damaged on every replica: this fills the gap that it left.
     Lost,
     /// A fact of a newer version, or one that can't be read: kept, passed on, and without effect.
@@ -104,6 +106,10 @@ pub struct Message {
     /// Milliseconds since 1970, by the clock of the replica that took it.
     #[n(2)]
     pub at_ms: u64,
+    /// True: where this was taken in, it was known that the receiver blocks the author. Then it is shown to its author
+    /// alone, on every replica and for ever. None, and in facts of older versions: it is for its receiver.
+    #[n(3)]
+    pub unwanted: Option<bool>,
 }
 
 /// Of each incarnation named, all messages to the author up to this seq have reached the user.
@@ -178,6 +184,17 @@ pub struct Used {
     /// Milliseconds since 1970, by the clock of the replica that took it. Of several the latest counts.
     #[n(1)]
     pub at_ms: u64,
+}
+
+/// The author blocks somebody, or does so no more. Of several for one person the one with the largest order counts.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Block {
+    /// Whom.
+    #[n(0)]
+    pub whom: AccountId,
+    /// Whether that one is blocked from now on.
+    #[n(1)]
+    pub on: bool,
 }
 
 /// A fact that this program does not understand.

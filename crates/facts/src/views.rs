@@ -144,6 +144,29 @@ pub struct SessionRecord {
     pub used: Order,
 }
 
+/// Whether an account blocks another one, as far as is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct BlockRecord {
+    /// Whose block it is.
+    #[n(0)]
+    pub account: AccountId,
+    /// Whom.
+    #[n(1)]
+    pub whom: AccountId,
+    /// Blocked, or not any more.
+    #[n(2)]
+    pub on: bool,
+    /// Of several, the one with the largest order counts.
+    #[n(3)]
+    pub order: Order,
+    /// The key of the fact that says so: a retry is known by it.
+    #[n(4)]
+    pub key: Key,
+    /// Where that fact was written.
+    #[n(5)]
+    pub position: Position,
+}
+
 /// What a fact changes in the views.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Change {
@@ -154,9 +177,12 @@ pub enum Change {
     /// This account's record is now so.
     Account(Box<AccountRecord>),
     /// The fact is a message: to be shown in both histories, and pending unless it was delivered
-    /// already, or one of the two accounts is deleted. The same identity may have been taken in before at another
+    /// already, or one of the two accounts is deleted. One that is unwanted is shown to its author alone, who sees it
+    /// pending for as long as both live. The same identity may have been taken in before at another
     /// position: then the smallest order counts, and it is delivered when either is.
     Message(Arc<Fact>),
+    /// Whom an account blocks is now so.
+    Block(BlockRecord),
     /// Messages to this account are delivered: merged by maximum, for each incarnation.
     Delivered {
         /// Whose.
@@ -201,6 +227,8 @@ pub struct MessageRecord {
     pub text: String,
     /// Milliseconds since 1970, by the clock of the replica that took it.
     pub at_ms: u64,
+    /// Its receiver blocks its author: only the author sees it.
+    pub unwanted: bool,
 }
 
 /// What a message takes in an answer besides its text, in bytes, roughly.
@@ -240,9 +268,10 @@ pub enum Query {
         /// No more of them once their texts have this many bytes, with [`MESSAGE_BYTES`] for each. At least one.
         bytes: u32,
     },
-    /// What two accounts wrote to each other, newest first.
+    /// What two accounts wrote to each other, newest first, as the one sees it: without what the other wrote that is
+    /// unwanted.
     History {
-        /// The one.
+        /// The one, who asks.
         one: AccountId,
         /// The other.
         other: AccountId,
@@ -326,6 +355,8 @@ pub struct Snapshot {
     pub unreadable: Vec<Position>,
     /// All accounts.
     pub accounts: Vec<AccountRecord>,
+    /// Whom accounts block, or have blocked.
+    pub blocks: Vec<BlockRecord>,
     /// The messages with the latest version 7 keys, by key: every one from [`Snapshot::keys_from`] on, but for those
     /// that [ran ahead](Key::runs_ahead).
     pub recent: Vec<MessageRecord>,

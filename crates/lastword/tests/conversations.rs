@@ -109,3 +109,31 @@ async fn as_programs_are_told() {
     drop(bob_events);
     assert_eq!(presence(&mut events).await, ("bob".to_owned(), false));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn whoever_is_blocked_is_not_heard_and_not_told() {
+    let group = Group::start(1).await;
+    let mut ann = person(&group.addresses[0], "ann");
+    let mut bob = person(&group.addresses[0], "bob");
+    let blocked = bob.ask(&json!({"op": "block", "who": "ANN", "key": key()}));
+    assert_eq!((&blocked["ok"]["stored"], &blocked["ok"]["of"]), (&json!(1), &json!(1)), "{blocked}");
+    let list = bob.ask(&json!({"op": "blocked"}))["ok"].clone();
+    assert_eq!((&list["blocked"][0]["name"], &list["more"]), (&json!("ann"), &json!(false)));
+    let account = list["blocked"][0]["account"].clone();
+    assert_eq!(send(&mut ann, "bob", "hi")["stored"], 1);
+    assert_eq!(bob.ask(&json!({"op": "listen"}))["ok"]["pending"], 0);
+    assert_eq!(bob.ask(&json!({"op": "history", "with": "ann"}))["ok"]["messages"], json!([]));
+    assert_eq!(bob.ask(&json!({"op": "conversations"}))["ok"]["conversations"], json!([]));
+    assert_eq!(ann.ask(&json!({"op": "pending"}))["ok"]["messages"][0]["text"], "hi");
+    assert_eq!(ann.ask(&json!({"op": "history", "with": "bob"}))["ok"]["messages"][0]["text"], "hi");
+    let unblocked = bob.ask(&json!({"op": "unblock", "who_account": account, "key": key()}));
+    assert_eq!(unblocked["ok"]["stored"], 1, "{unblocked}");
+    send(&mut ann, "bob", "again");
+    assert_eq!(bob.event("message")["text"], "again");
+    let page = bob.ask(&json!({"op": "history", "with": "ann"}))["ok"]["messages"].clone();
+    assert_eq!((page.as_array().map(Vec::len), &page[0]["text"]), (Some(1), &json!("again")));
+    for op in ["block", "unblock"] {
+        assert_eq!(bob.ask(&json!({"op": op, "who": "nobody", "key": key()}))["error"]["code"], "no_such_user");
+    }
+    assert_eq!(bob.ask(&json!({"op": "block", "who": "bob", "key": key()}))["error"]["code"], "bad_request");
+}

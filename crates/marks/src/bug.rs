@@ -156,6 +156,8 @@ bugs! {
     LatestHash,
     /// Sessions are ended by a clock that nobody compared.
     BelievesClock,
+    /// What somebody wrote whom the receiver blocks is shown like anything else.
+    ShowsUnwanted,
     /// A token of what was seen says only its own message's stamp.
     SeenGoesBack,
 

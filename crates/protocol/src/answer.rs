@@ -77,6 +77,7 @@ pub enum Done {
     List(Names),
     Send(Sent),
     Pending(PendingPage),
+    Blocked(BlockedPage),
     Listen(Listening),
     History(HistoryPage),
     Conversations(ConversationsPage),
@@ -170,7 +171,7 @@ pub struct LoggedIn {
     pub notice: Option<String>,
 }
 
-/// `delete`, `logout` and `password`.
+/// `delete`, `logout`, `password`, `block` and `unblock`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
     /// On how many disks it is.
@@ -244,6 +245,24 @@ pub struct PendingMessage {
     pub text: String,
     /// Milliseconds since 1970, by the clock of the replica that took it.
     pub at: u64,
+}
+
+/// `blocked`: whom this account blocks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockedPage {
+    /// A page of them, by their accounts.
+    pub blocked: Vec<BlockedPerson>,
+    /// There are more after the last of these.
+    pub more: bool,
+}
+
+/// Somebody who is blocked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockedPerson {
+    /// Whose account: also what to hand in as `after` for the next page.
+    pub account: String,
+    /// What they are called.
+    pub name: String,
 }
 
 /// `listen`.

@@ -36,6 +36,9 @@ pub enum Op {
     List { pattern: String, limit: Option<u32>, after: Option<String> },
     Send { to: Receiver, text: String, key: Uuid },
     Pending { limit: Option<u32>, after: Option<String> },
+    Block { who: Receiver, key: Uuid },
+    Unblock { who: Receiver, key: Uuid },
+    Blocked { limit: Option<u32>, after: Option<String> },
     Listen,
     Delivered { upto: String },
     History { with: Receiver, limit: Option<u32>, before: Option<String>, bytes: Option<u32> },
@@ -46,9 +49,9 @@ pub enum Op {
 /// Somebody whom a request is about: to whom a message goes, with whom a conversation is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Receiver {
-    /// Whoever has this name now (`to`, `with`).
+    /// Whoever has this name now (`to`, `with`, `who`).
     Name(String),
-    /// The account with this id (`to_account`, `with_account`).
+    /// The account with this id (`to_account`, `with_account`, `who_account`).
     Account(String),
 }
 
@@ -95,6 +98,10 @@ struct Wire<'a> {
     with: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     with_account: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    who: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    who_account: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<u32>,
 }
@@ -233,6 +240,15 @@ impl Wire<'_> {
                 Op::Send { to, text: secret(self.text, "text")?, key: key? }
             }
             "pending" => Op::Pending { limit: self.limit, after: self.after },
+            "block" | "unblock" => {
+                let who = match (self.who_account, self.who) {
+                    (Some(account), _) => Receiver::Account(account),
+                    (None, Some(name)) => Receiver::Name(name),
+                    (None, None) => return Err(missing("who")),
+                };
+                if op == "block" { Op::Block { who, key: key? } } else { Op::Unblock { who, key: key? } }
+            }
+            "blocked" => Op::Blocked { limit: self.limit, after: self.after },
             "listen" => Op::Listen,
             "delivered" => Op::Delivered { upto: text(self.upto, "upto")? },
             "history" => {
@@ -275,6 +291,9 @@ impl Op {
             Op::List { .. } => "list",
             Op::Send { .. } => "send",
             Op::Pending { .. } => "pending",
+            Op::Block { .. } => "block",
+            Op::Unblock { .. } => "unblock",
+            Op::Blocked { .. } => "blocked",
             Op::Listen => "listen",
             Op::Delivered { .. } => "delivered",
             Op::History { .. } => "history",
@@ -306,7 +325,14 @@ impl Op {
                 }
                 (wire.text, wire.key) = (Some(Secret(text)), Some(key));
             }
-            Op::Pending { limit, after } => (wire.limit, wire.after) = (limit, after),
+            Op::Pending { limit, after } | Op::Blocked { limit, after } => (wire.limit, wire.after) = (limit, after),
+            Op::Block { who, key } | Op::Unblock { who, key } => {
+                match who {
+                    Receiver::Name(name) => wire.who = Some(name),
+                    Receiver::Account(account) => wire.who_account = Some(account),
+                }
+                wire.key = Some(key);
+            }
             Op::Delivered { upto } => wire.upto = Some(upto),
             Op::History { with, limit, before, bytes } => {
                 match with {
@@ -347,6 +373,9 @@ mod tests {
             Op::Send { to: Receiver::Name("b".into()), text: "hi\n".into(), key },
             Op::Send { to: Receiver::Account("00".into()), text: String::new(), key },
             Op::Pending { limit: None, after: None },
+            Op::Block { who: Receiver::Name("b".into()), key },
+            Op::Unblock { who: Receiver::Account("00".into()), key },
+            Op::Blocked { limit: Some(3), after: Some("00".into()) },
             Op::Listen,
             Op::Delivered { upto: "p".into() },
             Op::History {

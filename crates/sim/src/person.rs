@@ -1,6 +1,6 @@
 //! A person at a client, and what he did and saw.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lastword_client::machine::{CommandId, Config, Epoch, EventNumber, Machine, ReplicaIndex};
 use lastword_client::{Error, Event};
@@ -40,6 +40,8 @@ pub(crate) struct Person {
     pub(crate) slow: bool,
     /// What his client has shown him, and he has not looked at.
     pub(crate) unseen: Vec<(EventNumber, Event)>,
+    /// Whom they block, as far as they know.
+    pub(crate) blocked: BTreeSet<usize>,
     /// How often his client was started anew.
     pub(crate) life: u64,
     pub(crate) clock_offset_ms: i64,
@@ -73,6 +75,11 @@ pub(crate) enum Deed {
     Mumble(usize),
     Delete,
     Look,
+    /// Blocks another person, or does so no more.
+    Block {
+        on: bool,
+        key: Uuid,
+    },
 }
 
 /// A message that a person has sent.
@@ -124,6 +131,7 @@ impl Person {
             never_confirms: false,
             slow: false,
             unseen: Vec::new(),
+            blocked: BTreeSet::new(),
             life: 0,
             clock_offset_ms: 0,
             logged_out: 0,
@@ -177,6 +185,10 @@ impl Person {
             Deed::Login => Op::Login { name: self.name.clone(), password: self.password.clone() },
             Deed::Listen => Op::Listen,
             Deed::Look => Op::Status,
+            Deed::Block { on, key } => {
+                let (who, key) = (Receiver::Account(to_account.unwrap_or_default()), *key);
+                if *on { Op::Block { who, key } } else { Op::Unblock { who, key } }
+            }
             Deed::Delete => Op::Delete { key: Uuid::from_u128(self.create_key.as_u128() ^ 1) },
             Deed::Send(number) | Deed::Mumble(number) => {
                 let sent = &self.sent[*number];

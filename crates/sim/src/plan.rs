@@ -140,6 +140,8 @@ pub struct Plan {
     pub deletes: bool,
     /// People send a message once more, with the same key and another text.
     pub mumbles: bool,
+    /// People block and unblock each other.
+    pub blocks: bool,
 }
 
 impl Plan {
@@ -176,7 +178,10 @@ impl Plan {
             crowded_names: chance.per_mille(300),
             deletes: chance.per_mille(300),
             mumbles: chance.per_mille(200),
+            blocks: false,
         };
+        // Nothing is drawn for it: other plans stay what they were.
+        plan.blocks = !plan.mumbles && plan.trouble_ms % 4 == 0;
         if plan.crowded_names {
             plan.people = 6;
             plan.hop_us = [2_000, 30_000, 100_000][chance.below(3) as usize];

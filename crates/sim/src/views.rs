@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lastword_facts::ids::{AccountId, Key, LogIndex, Order, Position, Stamp};
-use lastword_facts::views::{AccountRecord, Applied, Change, Found, MessageRecord, Query, Snapshot};
+use lastword_facts::views::{AccountRecord, Applied, BlockRecord, Change, Found, MessageRecord, Query, Snapshot};
 use lastword_facts::{Body, Fact, VersionVector};
 use lastword_marks::{Bug, planted};
 
@@ -22,6 +22,7 @@ pub(crate) struct Views {
     by_identity: BTreeMap<(AccountId, Key), usize>,
     delivered: BTreeMap<AccountId, VersionVector>,
     deleted: BTreeSet<AccountId>,
+    blocks: BTreeMap<(AccountId, AccountId), BlockRecord>,
     /// For planted bugs: the largest stamp and the largest position that each account confirmed.
     cursors: BTreeMap<AccountId, (Stamp, Option<Position>)>,
 }
@@ -41,6 +42,7 @@ impl Views {
         self.stamp = self.stamp.max(applied.stamp);
         match applied.change {
             Change::None => {}
+            Change::Block(record) => drop(self.blocks.insert((record.account, record.whom), record)),
             Change::Unreadable(position) => self.unreadable.push(position),
             Change::Account(record) => drop(self.accounts.insert(record.id, *record)),
             Change::Message(fact) => self.take_message(applied.index, &fact),
@@ -64,6 +66,7 @@ impl Views {
             to: message.to,
             text: message.text.clone(),
             at_ms: message.at_ms,
+            unwanted: message.unwanted == Some(true),
         };
         let identity = (fact.author, fact.key);
         let place = *self.by_identity.entry(identity).or_insert(self.messages.len());
@@ -108,7 +111,9 @@ impl Views {
     fn judge_at(&mut self, place: usize) {
         let kept = &self.messages[place];
         let (to, author) = (kept.record.to, kept.record.author);
-        let done = self.is_delivered(kept) || self.deleted.contains(&to) || self.deleted.contains(&author);
+        let done = !kept.record.unwanted && self.is_delivered(kept)
+            || self.deleted.contains(&to)
+            || self.deleted.contains(&author);
         self.messages[place].done = done;
     }
 
@@ -140,10 +145,12 @@ impl Views {
             Found::Messages { messages, more }
         };
         match *query {
-            Query::PendingCount(account) => Found::Count(self.pending(|message| message.to == account).len() as u64),
+            Query::PendingCount(account) => {
+                Found::Count(self.pending(|message| message.to == account && !message.unwanted).len() as u64)
+            }
             Query::Mailbox { account, senders } => {
                 let mut by = BTreeMap::<AccountId, u64>::new();
-                let waiting = self.pending(|message| message.to == account);
+                let waiting = self.pending(|message| message.to == account && !message.unwanted);
                 waiting.iter().for_each(|message| *by.entry(message.author).or_default() += 1);
                 let mut by: Vec<_> = by.into_iter().collect();
                 by.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
@@ -151,7 +158,8 @@ impl Views {
                 Found::Mailbox { waiting: waiting.len() as u64, by }
             }
             Query::Inbox { account, after, limit, .. } => {
-                let mut waiting = self.pending(|message| message.to == account && message.index > after);
+                let mut waiting =
+                    self.pending(|message| message.to == account && !message.unwanted && message.index > after);
                 if planted(Bug::PendingByPosition) {
                     waiting.sort_by_key(|message| message.position);
                 }
@@ -168,6 +176,7 @@ impl Views {
                 };
                 let all = self.messages.iter().map(|kept| &kept.record);
                 let mut messages: Vec<_> = all.filter(|message| of_both(message)).cloned().collect();
+                messages.retain(|message| !message.unwanted || message.author == one || planted(Bug::ShowsUnwanted));
                 messages.retain(|message| before.is_none_or(|before| message.order < before));
                 messages.sort_by_key(|message| std::cmp::Reverse(message.order));
                 page(messages, limit)
@@ -176,7 +185,7 @@ impl Views {
                 let mut last: BTreeMap<AccountId, &MessageRecord> = BTreeMap::new();
                 for message in self.messages.iter().map(|kept| &kept.record) {
                     let other = if message.author == account { message.to } else { message.author };
-                    let is_his = message.author == account || message.to == account;
+                    let is_his = message.author == account || message.to == account && !message.unwanted;
                     if is_his && !self.deleted.contains(&other) {
                         let last = last.entry(other).or_insert(message);
                         *last = std::cmp::max_by_key(*last, message, |message| message.order);
@@ -213,6 +222,7 @@ impl Views {
             stamp: self.stamp,
             unreadable: self.unreadable.clone(),
             accounts: self.accounts.values().cloned().collect(),
+            blocks: self.blocks.values().copied().collect(),
             recent: recent.into_iter().cloned().collect(),
             keys_from,
             ahead: ahead.into_iter().collect(),

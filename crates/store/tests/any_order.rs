@@ -13,14 +13,18 @@ const TEXTS: [&str; 3] = ["one", "two", "three"];
 /// A fact, yet without a position.
 #[derive(Debug, Clone)]
 enum Event {
-    Message { from: usize, to: usize, key: u64, stamp: u64, text: usize },
+    Message { from: usize, to: usize, key: u64, stamp: u64, text: usize, unwanted: bool },
     Delivered { account: usize, upto: Vec<(u64, u64)> },
     Deleted(usize),
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    let message = (0..3_usize, 0..3_usize, 0..12_u64, 0..9_u64, 0..3_usize)
-        .prop_map(|(from, to, key, stamp, text)| Event::Message { from, to, key, stamp, text });
+    let message = (0..3_usize, 0..3_usize, 0..12_u64, 0..9_u64, 0..3_usize, prop::bool::weighted(0.3)).prop_map(
+        |(from, to, key, stamp, text, unwanted)| {
+            let unwanted = unwanted && from != to;
+            Event::Message { from, to, key, stamp, text, unwanted }
+        },
+    );
     let delivered = (0..3_usize, prop::collection::vec((0..3_u64, 1..12_u64), 1..3))
         .prop_map(|(account, upto)| Event::Delivered { account, upto });
     prop_oneof![12 => message, 4 => delivered, 1 => (2..3_usize).prop_map(Event::Deleted)]
@@ -39,11 +43,11 @@ fn placed(events: Vec<(Event, u64)>) -> Vec<(Event, Position)> {
 
 fn apply(feed: &mut Feed, event: &Event, position: Position) {
     match event {
-        &Event::Message { from, to, key: n, stamp, text } => {
+        &Event::Message { from, to, key: n, stamp, text, unwanted } => {
             // As in a real incarnation, stamps rise, and no two facts have the same order.
             let stamp = position.seq.0 * 10 + stamp;
             let key = if n % 3 == 0 { Key(n.into()) } else { key(n, 0) };
-            let draft = Draft { from: PEOPLE[from], to: PEOPLE[to], key, stamp, text: TEXTS[text] };
+            let draft = Draft { from: PEOPLE[from], to: PEOPLE[to], key, stamp, text: TEXTS[text], unwanted };
             feed.message(&draft.fact(position));
         }
         Event::Delivered { account, upto } => {

@@ -79,6 +79,7 @@ fn a_message_comes_back_as_it_was_written() {
         to: BOB,
         text: draft.text.into(),
         at_ms: 1000 + (1 << 62),
+        unwanted: false,
     };
     assert_eq!(feed.inbox(BOB), std::slice::from_ref(&record));
     assert_eq!(feed.history(BOB, ALICE), std::slice::from_ref(&record));

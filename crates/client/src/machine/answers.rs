@@ -35,7 +35,10 @@ fn read(op: &Op, reply: Reply) -> Result<Done, Refusal> {
         Op::Hello { .. } => Done::Hello(reply.read()?),
         Op::Create { .. } => Done::Create(reply.read()?),
         Op::Login { .. } | Op::Resume { .. } => Done::Login(reply.read()?),
-        Op::Logout { .. } | Op::Delete { .. } | Op::Password { .. } => Done::Stored(reply.read()?),
+        Op::Logout { .. } | Op::Delete { .. } | Op::Password { .. } | Op::Block { .. } | Op::Unblock { .. } => {
+            Done::Stored(reply.read()?)
+        }
+        Op::Blocked { .. } => Done::Blocked(reply.read()?),
         Op::Status => Done::Status(reply.read()?),
         Op::List { .. } => Done::List(reply.read()?),
         Op::Send { .. } => Done::Send(reply.read()?),

@@ -286,7 +286,9 @@ fn is_too_long(op: &Op) -> bool {
         Op::Create { name, password, .. } | Op::Login { name, password } => name.len() + password.len(),
         Op::Password { old, new, .. } => old.len() + new.len(),
         Op::List { pattern, after, .. } => pattern.len() + length(after),
-        Op::Pending { after, .. } => length(after),
+        Op::Pending { after, .. } | Op::Blocked { after, .. } => length(after),
+        Op::Block { who: Receiver::Name(who) | Receiver::Account(who), .. }
+        | Op::Unblock { who: Receiver::Name(who) | Receiver::Account(who), .. } => who.len(),
         Op::History { with: Receiver::Name(with) | Receiver::Account(with), before, .. } => with.len() + length(before),
         _ => 0,
     };

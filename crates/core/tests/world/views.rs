@@ -21,7 +21,7 @@ struct Kept {
 impl Views {
     pub fn apply(&mut self, applied: Applied) {
         match applied.change {
-            Change::None | Change::Unreadable(_) | Change::Account(_) => {}
+            Change::None | Change::Unreadable(_) | Change::Account(_) | Change::Block(_) => {}
             Change::Message(fact) => {
                 let Body::Message(message) = &fact.body else { panic!("not a message") };
                 let same = |kept: &&mut Kept| (kept.record.author, kept.record.key) == (fact.author, fact.key);
@@ -39,6 +39,7 @@ impl Views {
                     to: message.to,
                     text: message.text.clone(),
                     at_ms: message.at_ms,
+                    unwanted: message.unwanted == Some(true),
                 };
                 self.messages.push(Kept { record, positions: vec![fact.position] });
             }
@@ -55,7 +56,8 @@ impl Views {
     fn pending(&self, chosen: impl Fn(&MessageRecord) -> bool) -> Vec<MessageRecord> {
         let delivered = |kept: &Kept| {
             let vector = self.delivered.get(&kept.record.to);
-            vector.is_some_and(|vector| kept.positions.iter().any(|&position| vector.covers(position)))
+            !kept.record.unwanted
+                && vector.is_some_and(|vector| kept.positions.iter().any(|&position| vector.covers(position)))
         };
         let dropped =
             |kept: &Kept| self.deleted.contains(&kept.record.to) || self.deleted.contains(&kept.record.author);
@@ -70,10 +72,12 @@ impl Views {
             Found::Messages { messages, more }
         };
         match *query {
-            Query::PendingCount(account) => Found::Count(self.pending(|message| message.to == account).len() as u64),
+            Query::PendingCount(account) => {
+                Found::Count(self.pending(|message| message.to == account && !message.unwanted).len() as u64)
+            }
             Query::Mailbox { account, senders } => {
                 let mut by = BTreeMap::<AccountId, u64>::new();
-                let waiting = self.pending(|message| message.to == account);
+                let waiting = self.pending(|message| message.to == account && !message.unwanted);
                 waiting.iter().for_each(|message| *by.entry(message.author).or_default() += 1);
                 let mut by: Vec<_> = by.into_iter().collect();
                 by.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
@@ -81,7 +85,7 @@ impl Views {
                 Found::Mailbox { waiting: waiting.len() as u64, by }
             }
             Query::Inbox { account, after, limit, .. } => {
-                page(self.pending(|message| message.to == account && message.index > after), limit)
+                page(self.pending(|message| message.to == account && !message.unwanted && message.index > after), limit)
             }
             Query::Outbox { account, limit, .. } => {
                 let mut messages = self.pending(|message| message.author == account);
@@ -94,6 +98,7 @@ impl Views {
                 };
                 let all = self.messages.iter().map(|kept| kept.record.clone());
                 let mut messages: Vec<_> = all.filter(of_both).collect();
+                messages.retain(|message| !message.unwanted || message.author == one);
                 messages.retain(|message| before.is_none_or(|before| message.order < before));
                 messages.sort_by_key(|message| std::cmp::Reverse(message.order));
                 page(messages, limit)
@@ -102,7 +107,7 @@ impl Views {
                 let mut last: BTreeMap<AccountId, &MessageRecord> = BTreeMap::new();
                 for message in self.messages.iter().map(|kept| &kept.record) {
                     let other = if message.author == account { message.to } else { message.author };
-                    let is_his = message.author == account || message.to == account;
+                    let is_his = message.author == account || message.to == account && !message.unwanted;
                     if is_his && !self.deleted.contains(&other) {
                         let last = last.entry(other).or_insert(message);
                         *last = std::cmp::max_by_key(*last, message, |message| message.order);

@@ -1,6 +1,6 @@
 //! What each command asks the client library, and what it has to say about the answer.
 
-use lastword_client::protocol::answer::{Message, Sent};
+use lastword_client::protocol::answer::{BlockedPerson, Message, Sent};
 use lastword_client::{Answering, Client, Error};
 use serde_json::{Value, json};
 
@@ -65,6 +65,9 @@ pub(super) async fn answer(context: Context, command: Command) -> Said {
         }
         Command::ListPending => list_pending(client).await,
         Command::History { with, count } => history(client, &with, count).await,
+        Command::Block { name } => client.block(&name).await.map(|_| Said::done(&wording::blocked_now(&name))),
+        Command::Unblock { name } => client.unblock(&name).await.map(|_| Said::done(&wording::unblocked(&name))),
+        Command::Blocked => list_blocked(client).await,
         Command::Help => Ok(Said::lines(HELP.map(String::from).to_vec()).with(json!({ "help": HELP }))),
         Command::Quit => Ok(Said::lines(Vec::new())),
     };
@@ -146,6 +149,22 @@ async fn list_pending(client: &Client) -> Result<Said, Error> {
     };
     let answer = json!({ "messages": messages.iter().map(json::pending).collect::<Value>(), "more": more });
     Ok(Said::lines(wording::pending(&messages, more)).with(answer))
+}
+
+async fn list_blocked(client: &Client) -> Result<Said, Error> {
+    let mut people: Vec<BlockedPerson> = Vec::new();
+    loop {
+        let page = client.blocked(Some(500), people.last().map(|last| last.account.as_str())).await?;
+        let more = page.more && !page.blocked.is_empty();
+        people.extend(page.blocked);
+        if !more {
+            break;
+        }
+    }
+    let mut names: Vec<String> = people.into_iter().map(|person| person.name).collect();
+    names.sort();
+    let answer = json!({ "names": names });
+    Ok(Said::lines(wording::blocked(&names)).with(answer))
 }
 
 async fn history(client: &Client, with: &str, count: u32) -> Result<Said, Error> {

@@ -3,7 +3,7 @@
 use super::quoting;
 
 /// What is shown by `help`, one a line.
-pub(super) const HELP: [&str; 13] = [
+pub(super) const HELP: [&str; 16] = [
     "create NAME [PASSWORD]   create an account and log in to it",
     "login NAME [PASSWORD]    log in, and show the messages that wait for you",
     "logout                   end this session",
@@ -14,13 +14,16 @@ pub(super) const HELP: [&str; 13] = [
     "send NAME TEXT           send a message; TEXT is sent exactly as typed",
     "list_pending             list your messages that are not delivered yet",
     "history NAME [N]         show the last N messages (20) with NAME",
+    "block NAME               stop messages from NAME; they are not told",
+    "unblock NAME             let messages from NAME through again",
+    "blocked                  list the people you block",
     "help                     show this list",
     "quit                     leave (or Ctrl-D)",
     "A PASSWORD with spaces is quoted: \"my password\" or 'my password'. Messages to you appear as NAME: TEXT.",
 ];
 
 /// The commands' names.
-pub(super) const NAMES: [&str; 12] = [
+pub(super) const NAMES: [&str; 15] = [
     "create",
     "login",
     "logout",
@@ -31,6 +34,9 @@ pub(super) const NAMES: [&str; 12] = [
     "send",
     "list_pending",
     "history",
+    "block",
+    "unblock",
+    "blocked",
     "help",
     "quit",
 ];
@@ -52,6 +58,9 @@ pub(super) enum Command {
     Send { to: String, text: String },
     ListPending,
     History { with: String, count: u32 },
+    Block { name: String },
+    Unblock { name: String },
+    Blocked,
     Help,
     Quit,
 }
@@ -70,6 +79,9 @@ impl Command {
             Self::Send { .. } => "send",
             Self::ListPending => "list_pending",
             Self::History { .. } => "history",
+            Self::Block { .. } => "block",
+            Self::Unblock { .. } => "unblock",
+            Self::Blocked => "blocked",
             Self::Help => "help",
             Self::Quit => "quit",
         }
@@ -118,6 +130,9 @@ pub(super) fn parse(line: &str) -> Result<Option<Command>, String> {
         "send" => send(rest),
         "list_pending" => nothing_more(Command::ListPending),
         "history" => history(rest),
+        "block" => only_name(name, rest, |name| Command::Block { name }),
+        "unblock" => only_name(name, rest, |name| Command::Unblock { name }),
+        "blocked" => nothing_more(Command::Blocked),
         "help" => nothing_more(Command::Help),
         "quit" | "exit" => nothing_more(Command::Quit),
         unknown => Err(unknown_command(unknown)),
@@ -170,6 +185,15 @@ fn history(rest: &str) -> Result<Option<Command>, String> {
         _ => return Err(FORM.into()),
     };
     Ok(Some(Command::History { with: with.clone(), count }))
+}
+
+/// `NAME`, and nothing more.
+fn only_name(command: &str, rest: &str, make: fn(String) -> Command) -> Result<Option<Command>, String> {
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    match words[..] {
+        [name] => Ok(Some(make(name.into()))),
+        _ => Err(format!("`{command}` takes one name: {command} NAME")),
+    }
 }
 
 fn unknown_command(unknown: &str) -> String {
@@ -230,6 +254,9 @@ mod tests {
         assert_eq!(read("list_pending"), Command::ListPending);
         assert_eq!(read("history ann"), Command::History { with: name.clone(), count: 20 });
         assert_eq!(read("history ann 3"), Command::History { with: name, count: 3 });
+        assert_eq!(read("block ann"), Command::Block { name: "ann".into() });
+        assert_eq!(read("unblock  ann "), Command::Unblock { name: "ann".into() });
+        assert_eq!(read("blocked"), Command::Blocked);
         assert_eq!((read("help"), read("quit")), (Command::Help, Command::Quit));
         assert!(parse(" \n").unwrap().is_none());
     }
@@ -263,6 +290,9 @@ mod tests {
             ("send bob", "send NAME TEXT"),
             ("send bob  ", "send NAME TEXT"),
             ("history", "history NAME [N]"),
+            ("block", "block NAME"),
+            ("unblock ann bob", "unblock NAME"),
+            ("blocked ann", "`ann`"),
             ("history bob x", "history NAME [N]"),
             ("history bob 0", "history NAME [N]"),
             ("logout now", "got `now`"),

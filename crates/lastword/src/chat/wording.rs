@@ -121,6 +121,21 @@ pub(super) fn pending(messages: &[PendingMessage], more: bool) -> Vec<String> {
     std::iter::once(head).chain(rest).collect()
 }
 
+pub(super) fn blocked_now(name: &str) -> String {
+    format!("Blocked {name}. They are not told. `unblock {name}` lets their next messages through.")
+}
+
+pub(super) fn unblocked(name: &str) -> String {
+    format!("Unblocked {name}. What they wrote in the meantime will not come.")
+}
+
+pub(super) fn blocked(names: &[String]) -> Vec<String> {
+    if names.is_empty() {
+        return vec!["You block nobody".into()];
+    }
+    vec![format!("You block: {}", names.join(", "))]
+}
+
 pub(super) fn history(with: &str, messages: &[Message]) -> Vec<String> {
     if messages.is_empty() {
         return vec![format!("No messages with {with}")];

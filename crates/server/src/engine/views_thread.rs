@@ -207,7 +207,7 @@ mod tests {
 
     fn message(seq: u64) -> Arc<Fact> {
         let position = Position { incarnation: Incarnation(1), seq: Seq(seq) };
-        let body = Body::Message(Message { to: BOB, text: "hello".to_owned(), at_ms: 1 });
+        let body = Body::Message(Message { to: BOB, text: "hello".to_owned(), at_ms: 1, unwanted: None });
         Arc::new(Fact::new(position, Vec::new(), Stamp(seq), AccountId(1), Key(u128::from(seq)), body))
     }
 

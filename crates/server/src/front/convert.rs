@@ -17,6 +17,7 @@ use crate::peers::Problems;
 const NAMES: (u32, u32) = (100, 1000);
 const MESSAGES: (u32, u32) = (50, 500);
 const CONVERSATIONS: (u32, u32) = (100, 200);
+const BLOCKED: (u32, u32) = (100, 500);
 
 /// The longest text within a line, in bytes as it is escaped there: the rest is for all else that the line says.
 const ESCAPED_BYTES: usize = LINE_BYTES - 2048;
@@ -116,6 +117,17 @@ pub fn request(op: Op, seen_key: &SeenKey) -> Result<CoreRequest, Refusal> {
                 Uuid::parse_str(&after).map(from_uuid).map_err(|_| wrong())
             });
             CoreRequest::Pending { limit: within(limit, MESSAGES), after: after.transpose()? }
+        }
+        Op::Block { who, key } => {
+            CoreRequest::Block { who: somebody(who, "There is no user with that id.")?, on: true, key: from_uuid(key) }
+        }
+        Op::Unblock { who, key } => {
+            CoreRequest::Block { who: somebody(who, "There is no user with that id.")?, on: false, key: from_uuid(key) }
+        }
+        Op::Blocked { limit, after } => {
+            let wrong = || Refusal::new(Code::BadRequest, "`after` is not the `account` of somebody who is blocked.");
+            let after = after.map(|after| AccountId::parse(&after).ok_or_else(wrong)).transpose()?;
+            CoreRequest::Blocked { limit: within(limit, BLOCKED), after }
         }
         Op::Listen => CoreRequest::Listen,
         Op::Delivered { upto } => CoreRequest::Delivered { upto: pos(&upto, "upto")? },
@@ -313,6 +325,16 @@ fn done(answer: io::Answer, shape: Shape, wire: &Wire) -> Done {
                     to: view.to.to_string(),
                     at: view.message.at_ms,
                     text: fitting(view.message.text),
+                })
+                .collect(),
+            more,
+        }),
+        io::Answer::Blocked { people, more } => Done::Blocked(answer::BlockedPage {
+            blocked: people
+                .into_iter()
+                .map(|person| answer::BlockedPerson {
+                    account: person.account.to_string(),
+                    name: person.name.to_string(),
                 })
                 .collect(),
             more,

@@ -70,6 +70,14 @@ pub(super) fn check(op: &mut Op) -> Result<(), Refusal> {
             Ok(())
         }
         Op::Pending { after, .. } => check_opaque(after.as_deref(), "after", "`message` of a pending message"),
+        Op::Block { who, .. } | Op::Unblock { who, .. } => {
+            let (Receiver::Name(who) | Receiver::Account(who)) = who;
+            if who.len() > NAME_BYTES {
+                return Err(Refusal::new(Code::NoSuchUser, "There is no user of that name."));
+            }
+            Ok(())
+        }
+        Op::Blocked { after, .. } => check_opaque(after.as_deref(), "after", "`account` of somebody who is blocked"),
         Op::Delivered { upto } => check_opaque(Some(upto), "upto", "`pos` of a message"),
         Op::Conversations { before, .. } => check_opaque(before.as_deref(), "before", "`pos` of a message"),
         Op::History { with, before, .. } => {

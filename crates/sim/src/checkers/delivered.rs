@@ -15,7 +15,11 @@ fn still_waiting(world: &World, person: &Person) -> Option<String> {
     let account = person.account_id()?;
     let query = Query::Inbox { account, after: LogIndex::NONE, limit: u32::MAX, bytes: u32::MAX };
     let waiting = |node: &Node| match node.views.query(&query) {
-        Found::Messages { messages, .. } => messages,
+        Found::Messages { mut messages, .. } => {
+            // They are held back.
+            messages.retain(|message| !super::blocked::ever(world, Some(account), Some(message.author)));
+            messages
+        }
         _ => Vec::new(),
     };
     let (n, node) = world.nodes.iter().enumerate().find(|(_, node)| node.is_up() && !waiting(node).is_empty())?;
@@ -42,7 +46,9 @@ pub(super) fn check(world: &World) -> Vec<String> {
             let receiver = &world.people[sent.to];
             // With the last record of an account's claim its messages can't be shown until it is claimed again.
             let account_gone = |person: &Person| world.account_is_gone(person.number);
-            let gone = world.is_gone(person.number, number) || account_gone(person) || account_gone(receiver);
+            let is_blocked = super::blocked::ever(world, receiver.account_id(), person.account_id());
+            let gone =
+                is_blocked || world.is_gone(person.number, number) || account_gone(person) || account_gone(receiver);
             let shown = receiver.shown.iter().any(|shown| (shown.from, shown.number) == (person.number, number));
             if receiver.stage == Stage::Chatting && !shown && !gone {
                 let copies = world.copies_of(person.number, number);

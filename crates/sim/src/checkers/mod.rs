@@ -1,6 +1,7 @@
 //! What must be true, of what people saw and what disks hold. Some look while a run goes on, when
 //! something is answered, shown, said, stored; the others when it has ended, healed and quiet.
 
+pub(crate) mod blocked;
 mod breath;
 pub(crate) mod causes;
 pub(crate) mod closed;
@@ -61,6 +62,7 @@ pub(crate) fn on_answer(
 /// A replica shows a message to a client.
 pub(crate) fn on_shown(world: &mut World, node: usize, connection: ConnectionId, view: &MessageView) {
     on_disk::on_shown(world, node, &view.message);
+    blocked::on_shown(world, node, &view.message);
     seen::on_told(world, connection, view.seen);
     live_order::on_shown(world, connection, view.message.index);
     deleted::on_seen(world, node, view.message.to);

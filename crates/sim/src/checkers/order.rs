@@ -20,7 +20,8 @@ pub(super) fn check(world: &World) -> Vec<String> {
             // A client that was started anew can't know what its user has seen.
             let again = seen.insert((shown.from, shown.number), shown.life).is_some_and(|life| life != shown.life);
             let author = &world.people[shown.from];
-            if again || world.is_hurt(shown.from, shown.number) {
+            let held_back = super::blocked::ever(world, person.account_id(), author.account_id());
+            if again || held_back || world.is_hurt(shown.from, shown.number) {
                 continue;
             }
             if author.sent[shown.number].given_up || world.is_gone(shown.from, shown.number) {

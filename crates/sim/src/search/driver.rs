@@ -252,5 +252,6 @@ fn record(index: LogIndex, fact: &Fact) -> Option<MessageRecord> {
         to: message.to,
         text: message.text.clone(),
         at_ms: message.at_ms,
+        unwanted: message.unwanted == Some(true),
     })
 }

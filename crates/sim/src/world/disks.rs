@@ -26,6 +26,7 @@ impl World {
         checkers::stamps::on_made(self, node, fact);
         self.facts.insert(fact.position, fact.clone());
         self.made.insert(fact.position, (node, self.now));
+        checkers::blocked::on_made(self, node, fact);
         match &fact.body {
             Body::Message(_) => {
                 checkers::causes::on_made(self, node, fact);

@@ -16,7 +16,7 @@ use lastword_core::io::{
     Answer, ConnectionId, Event as CoreEvent, Fit, LinkId, Output, Password, ReplicaId, Report, Tag,
 };
 use lastword_core::{Config, Core, Input, Mono, PeerMessage, Settings};
-use lastword_facts::ids::{Incarnation, LogIndex, Position, Stamp};
+use lastword_facts::ids::{Incarnation, LogIndex, Order, Position, Stamp};
 use lastword_facts::token::{SessionToken, TokenHash};
 use lastword_facts::views::{Found, Query};
 use lastword_facts::{AccountId, Body, Fact, Key, VersionVector};
@@ -194,6 +194,11 @@ pub(crate) struct World {
     /// What an answer rested on where it was made.
     pub(crate) rests_on: BTreeMap<Position, Position>,
     pub(crate) deletions: BTreeMap<AccountId, Vec<Position>>,
+    /// Of each pair, what the one has said of blocking the other: in which order, and whether.
+    pub(crate) blocks: BTreeMap<(AccountId, AccountId), Vec<(Order, bool, Position)>>,
+    /// Messages that were taken in where a block of their author was known, and where none was.
+    pub(crate) unwanted: BTreeSet<(AccountId, Key)>,
+    pub(crate) wanted: BTreeSet<(AccountId, Key)>,
     /// Who was told that an account is made: which, where and when.
     pub(crate) created: Vec<(AccountId, usize, Mono)>,
     /// Positions that went with the last disk that had them, by no fault of the replicas.
@@ -252,6 +257,9 @@ impl World {
             positions: BTreeMap::new(),
             rests_on: BTreeMap::new(),
             deletions: BTreeMap::new(),
+            blocks: BTreeMap::new(),
+            unwanted: BTreeSet::new(),
+            wanted: BTreeSet::new(),
             created: Vec::new(),
             gone: BTreeSet::new(),
             synced: BTreeMap::new(),

@@ -236,6 +236,9 @@ impl World {
                 if self.chance.per_mille(50) {
                     return self.deed(person, Deed::Look, None);
                 }
+                if self.plan.blocks && self.chance.per_mille(80) {
+                    return self.block(person);
+                }
                 if self.plan.mumbles && self.chance.per_mille(400) {
                     return self.mumble(person);
                 }
@@ -265,6 +268,20 @@ impl World {
 }
 
 impl World {
+    /// Blocks somebody, or does so no more.
+    fn block(&mut self, person: usize) {
+        let others = (0..self.people.len()).filter(|&other| other != person && self.people[other].account.is_some());
+        let others: Vec<usize> = others.collect();
+        let Some(&whom) = self.chance.pick(&others) else { return };
+        let key = self.draw_key(self.people[person].clock_offset_ms);
+        let on = self.people[person].blocked.insert(whom);
+        if !on {
+            self.people[person].blocked.remove(&whom);
+        }
+        let account = self.people[whom].account.clone();
+        self.deed(person, Deed::Block { on, key }, account);
+    }
+
     /// Sends a message once more, with the same key and another text.
     fn mumble(&mut self, person: usize) {
         let count = self.people[person].sent.len() as u64;

@@ -36,8 +36,14 @@ impl World {
         let (author, key) = (AccountId(u128::from(self.chance.draw())), Key(u128::from(self.chance.draw())));
         let someone = self.people.iter().filter_map(Person::account_id).next().unwrap_or(author);
         let new = |stamp, author, body| Fact::new(position, rests_on.clone(), stamp, author, key, body);
-        let message =
-            |text: &str| Body::Message(lastword_facts::fact::Message { to: someone, text: text.to_owned(), at_ms: 1 });
+        let message = |text: &str| {
+            Body::Message(lastword_facts::fact::Message {
+                to: someone,
+                text: text.to_owned(),
+                at_ms: 1,
+                unwanted: None,
+            })
+        };
         let end = Stamp(Stamp::MAX.0 - u64::from(self.has_guests));
         match self.chance.below(if self.has_guests { 8 } else { 7 }) {
             7 => {

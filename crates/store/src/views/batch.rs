@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use lastword_facts::fact::Message;
 use lastword_facts::ids::{AccountId, Incarnation, LogIndex, Position, Seq};
-use lastword_facts::views::{AccountRecord, Change, MessageRecord};
+use lastword_facts::views::{AccountRecord, BlockRecord, Change, MessageRecord};
 use lastword_facts::{Body, Fact};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::entries::{self, HISTORY, INBOX, KEYS, Last, OUTBOX, Waiting};
-use super::leaves::Edit;
+use super::entries::{self, ASIDE, HISTORY, HISTORY_ENTRY, INBOX, KEYS, Last, OUTBOX, SHUT, Waiting};
+use super::leaves::{Edit, Set};
 use super::messages::{self, Messages};
 use super::partners::KnownLasts;
 use crate::error::StoreError;
@@ -30,6 +30,7 @@ pub(super) struct Batch<'changes> {
     /// Of each account and incarnation, up to where.
     delivered: HashMap<(AccountId, Incarnation), Seq>,
     messages: Vec<(LogIndex, &'changes Arc<Fact>)>,
+    blocks: HashMap<(AccountId, AccountId), &'changes BlockRecord>,
 }
 
 impl<'changes> Batch<'changes> {
@@ -42,6 +43,7 @@ impl<'changes> Batch<'changes> {
                 Change::Unreadable(position) => batch.unreadable.push(*position),
                 Change::Account(record) => drop(batch.accounts.insert(record.id, record)),
                 Change::Message(fact) => batch.messages.push((place, fact)),
+                Change::Block(record) => drop(batch.blocks.insert((record.account, record.whom), record)),
                 Change::Delivered { account, upto } => {
                     for Position { incarnation, seq } in upto {
                         let delivered = batch.delivered.entry((*account, *incarnation)).or_default();
@@ -77,6 +79,11 @@ impl<'changes> Batch<'changes> {
             if record.deleted {
                 deleted.insert(record.id);
             }
+        }
+        for record in self.blocks.values() {
+            let bytes = minicbor::to_vec(record).expect("writing to a vector never fails");
+            let mut put = connection.prepare_cached("INSERT OR REPLACE INTO blocks VALUES (?1, ?2, ?3)")?;
+            put.execute(params![Id::from(record.account), Id::from(record.whom), bytes])?;
         }
         // Before anything else moves what is to go.
         for &account in &self.deleted {
@@ -200,40 +207,62 @@ impl Writing<'_> {
     }
 
     fn put_news(&mut self, news: &[(LogIndex, &Arc<Fact>)]) -> Result<(), StoreError> {
-        let (mut history, mut waiting) = (Vec::with_capacity(news.len()), Vec::new());
+        let (mut history, mut aside, mut waiting) = (Vec::with_capacity(news.len()), Vec::new(), Vec::new());
         let mut lasts = Vec::with_capacity(2 * news.len());
         for &(place, fact) in news {
             let Body::Message(message) = &fact.body else { continue };
-            let conversation = entries::conversation(fact.author, message.to);
-            history.push((entries::history(conversation, fact.order(), place), Edit::Add));
             let last = Last { order: entries::order_key(fact.order()), place };
-            lasts.extend([((fact.author, message.to), last), ((message.to, fact.author), last)]);
+            lasts.push(((fact.author, message.to), last));
+            let unwanted = message.unwanted == Some(true);
+            if unwanted {
+                let own = entries::aside(fact.author, message.to);
+                aside.push((entries::history(own, fact.order(), place), Edit::Add));
+            } else {
+                lasts.push(((message.to, fact.author), last));
+                let conversation = entries::conversation(fact.author, message.to);
+                history.push((entries::history(conversation, fact.order(), place), Edit::Add));
+            }
             if self.waits(fact, message)? {
                 let (position, order) = (fact.position, fact.order());
-                waiting.push(Waiting { receiver: message.to, place, position, author: fact.author, order });
+                waiting.push(Waiting { receiver: message.to, place, position, author: fact.author, order, unwanted });
             }
         }
         self.lasts.put(self.connection, self.deleted, lasts.into_iter())?;
         HISTORY.edit(self.connection, history)?;
+        ASIDE.edit(self.connection, aside)?;
         self.edit_waiting(&waiting, Edit::Add)
     }
 
     fn waits(&mut self, fact: &Fact, message: &Message) -> Result<bool, StoreError> {
         let lives = |account| !self.deleted.contains(&account);
-        Ok(lives(message.to) && lives(fact.author) && !self.is_delivered(message.to, fact.position)?)
+        // What its receiver never sees, they never confirm: what is delivered says nothing of it.
+        let may_be_delivered = message.unwanted != Some(true);
+        let is_delivered = may_be_delivered && self.is_delivered(message.to, fact.position)?;
+        Ok(lives(message.to) && lives(fact.author) && !is_delivered)
     }
 
     fn edit_waiting(&mut self, waiting: &[Waiting], edit: Edit) -> Result<(), StoreError> {
-        self.more += INBOX.edit(self.connection, waiting.iter().map(|waiting| (waiting.inbox(), edit)).collect())?;
+        let of = |unwanted: bool| {
+            let chosen = waiting.iter().filter(move |waiting| waiting.unwanted == unwanted);
+            chosen.map(|waiting| (waiting.inbox(), edit)).collect()
+        };
+        self.more += INBOX.edit(self.connection, of(false))?;
+        SHUT.edit(self.connection, of(true))?;
         OUTBOX.edit(self.connection, waiting.iter().map(|waiting| (waiting.outbox(), edit)).collect())?;
         Ok(())
     }
 
-    /// What waits for a receiver, and fits.
-    fn waiting(&self, receiver: AccountId, fits: impl Fn(&Waiting) -> bool) -> Result<Vec<Waiting>, StoreError> {
+    /// What waits for a receiver, or would if it were not unwanted, and fits.
+    fn waiting(
+        &self,
+        unwanted: bool,
+        receiver: AccountId,
+        fits: impl Fn(&Waiting) -> bool,
+    ) -> Result<Vec<Waiting>, StoreError> {
         let mut found = Vec::new();
-        INBOX.up(self.connection, &entries::inbox_from(receiver, LogIndex::NONE), |entry| {
-            let waiting = Waiting::read(entry);
+        let set = if unwanted { &SHUT } else { &INBOX };
+        set.up(self.connection, &entries::inbox_from(receiver, LogIndex::NONE), |entry| {
+            let waiting = Waiting::read(entry, unwanted);
             if waiting.receiver == receiver && fits(&waiting) {
                 found.push(waiting);
             }
@@ -243,27 +272,34 @@ impl Writing<'_> {
     }
 
     fn waiting_at(&self, receiver: AccountId, place: LogIndex) -> Result<Option<Waiting>, StoreError> {
-        let found = INBOX.find(self.connection, std::iter::once(entries::inbox_from(receiver, place)))?;
-        Ok(found.into_iter().flatten().next().map(|entry| Waiting::read(&entry)))
+        for (set, unwanted) in [(&INBOX, false), (&SHUT, true)] {
+            let found = set.find(self.connection, std::iter::once(entries::inbox_from(receiver, place)))?;
+            if let Some(entry) = found.into_iter().flatten().next() {
+                return Ok(Some(Waiting::read(&entry, unwanted)));
+            }
+        }
+        Ok(None)
     }
 
     fn deliver(&mut self, Raise { account, incarnation, before, upto }: Raise) -> Result<(), StoreError> {
         // Only what waits is looked at.
-        let mut delivered = self
-            .waiting(account, |waiting| waiting.position.incarnation == incarnation && waiting.position.seq <= upto)?;
+        let reached = |waiting: &Waiting| waiting.position.incarnation == incarnation && waiting.position.seq <= upto;
+        let mut delivered = self.waiting(false, account, reached)?;
         // What was copied up to `before` was delivered then.
         let sql = "SELECT place FROM copies WHERE receiver = ?1 AND incarnation = ?2 AND seq > ?3 AND seq <= ?4";
         let mut copies = self.connection.prepare_cached(sql)?;
         let mut rows =
             copies.query(params![Id::from(account), Whole::from(incarnation), small(before.0), small(upto.0)])?;
         while let Some(row) = rows.next()? {
-            delivered.extend(self.waiting_at(account, LogIndex(row.get::<_, i64>(0)? as u64))?);
+            let waiting = self.waiting_at(account, LogIndex(row.get::<_, i64>(0)? as u64))?;
+            delivered.extend(waiting.filter(|waiting| !waiting.unwanted));
         }
         self.edit_waiting(&delivered, Edit::Remove)
     }
 
     fn drop_pending(&mut self, account: AccountId) -> Result<(), StoreError> {
-        let mut dropped = self.waiting(account, |_| true)?;
+        let mut dropped = self.waiting(false, account, |_| true)?;
+        dropped.extend(self.waiting(true, account, |_| true)?);
         let mut sent = Vec::new();
         OUTBOX.up(self.connection, &account.0.to_be_bytes(), |entry| {
             let is_his = entry.starts_with(&account.0.to_be_bytes());
@@ -299,24 +335,25 @@ impl Writing<'_> {
         }
         let shown = if fact.order() < known.order { self.show_as(&known, fact, message)? } else { known };
         let lives = |account| !self.deleted.contains(&account);
-        if lives(shown.to) && lives(shown.author) && !self.is_any_delivered(&shown)? {
-            let MessageRecord { to: receiver, index: place, position, author, order, .. } = shown;
-            self.edit_waiting(&[Waiting { receiver, place, position, author, order }], Edit::Add)?;
+        if lives(shown.to) && lives(shown.author) && (shown.unwanted || !self.is_any_delivered(&shown)?) {
+            let MessageRecord { to: receiver, index: place, position, author, order, unwanted, .. } = shown;
+            self.edit_waiting(&[Waiting { receiver, place, position, author, order, unwanted }], Edit::Add)?;
         }
         Ok(())
     }
 
     /// From now on the message is shown as this fact of it says.
     fn show_as(&mut self, known: &MessageRecord, fact: &Fact, message: &Message) -> Result<MessageRecord, StoreError> {
-        let shown = MessageRecord { to: message.to, order: fact.order(), ..known.clone() };
+        let unwanted = message.unwanted == Some(true);
+        let shown = MessageRecord { to: message.to, order: fact.order(), unwanted, ..known.clone() };
         messages::show_as(self.connection, known.index, fact)?;
-        let entry = |record: &MessageRecord| {
-            entries::history(entries::conversation(record.author, record.to), record.order, record.index)
-        };
         let (author, before, after) = (shown.author, known.to, shown.to);
         let seen = vec![(author, before), (before, author), (author, after), (after, author)];
         self.lasts.around(self.connection, self.deleted, seen, || {
-            HISTORY.edit(self.connection, vec![(entry(known), Edit::Remove), (entry(&shown), Edit::Add)])?;
+            for (record, edit) in [(known, Edit::Remove), (&shown, Edit::Add)] {
+                let (set, entry) = history_entry(record);
+                set.edit(self.connection, vec![(entry, edit)])?;
+            }
             Ok(())
         })?;
         let sql = "UPDATE copies SET receiver = ?2 WHERE place = ?1";
@@ -341,4 +378,14 @@ impl Writing<'_> {
         }
         Ok(false)
     }
+}
+
+/// Where a message stands in the histories.
+fn history_entry(record: &MessageRecord) -> (&'static Set<HISTORY_ENTRY>, [u8; HISTORY_ENTRY]) {
+    let (set, people): (&'static Set<HISTORY_ENTRY>, _) = if record.unwanted {
+        (&ASIDE, entries::aside(record.author, record.to))
+    } else {
+        (&HISTORY, entries::conversation(record.author, record.to))
+    };
+    (set, entries::history(people, record.order, record.index))
 }

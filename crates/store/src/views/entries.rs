@@ -11,6 +11,10 @@ use super::leaves::{Set, set};
 pub(super) const KEYS: Set<KEY> = set!("keys");
 /// Conversations: the smaller account, the larger one, stamp, incarnation, place.
 pub(super) const HISTORY: Set<HISTORY_ENTRY> = set!("history");
+/// What is shown to its author alone, for its receiver blocks them: author, receiver, stamp, incarnation, place.
+pub(super) const ASIDE: Set<HISTORY_ENTRY> = set!("aside");
+/// What would wait for a receiver who blocks its author: as [`INBOX`].
+pub(super) const SHUT: Set<INBOX_ENTRY> = set!("shut");
 /// The conversations of an account with people who are not deleted: see [`Last`].
 pub(super) const RECENT: Set<RECENT_ENTRY> = set!("recent");
 /// What waits for a receiver: see [`Waiting`].
@@ -78,6 +82,11 @@ pub(super) fn conversation(one: AccountId, other: AccountId) -> [u8; CONVERSATIO
     join(&[&one.min(other).0.to_be_bytes(), &one.max(other).0.to_be_bytes()])
 }
 
+/// The part of an entry of [`ASIDE`] that names an author and a receiver.
+pub(super) fn aside(author: AccountId, receiver: AccountId) -> [u8; CONVERSATION] {
+    join(&[&author.0.to_be_bytes(), &receiver.0.to_be_bytes()])
+}
+
 pub(super) fn history_before(conversation: [u8; CONVERSATION], order: Order) -> [u8; HISTORY_ENTRY - 8] {
     join(&[&conversation, &order_key(order)])
 }
@@ -139,6 +148,8 @@ pub(super) struct Waiting {
     pub position: Position,
     pub author: AccountId,
     pub order: Order,
+    /// Of [`SHUT`], not of [`INBOX`].
+    pub unwanted: bool,
 }
 
 impl Waiting {
@@ -158,13 +169,14 @@ impl Waiting {
         join(&[&outbox_after(self.author, self.order), &self.place.0.to_be_bytes()])
     }
 
-    pub fn read(entry: &[u8; INBOX_ENTRY]) -> Self {
+    pub fn read(entry: &[u8; INBOX_ENTRY], unwanted: bool) -> Self {
         Self {
             receiver: AccountId(u128_at(entry, 0)),
             place: LogIndex(u64_at(entry, 16)),
             position: Position { incarnation: Incarnation(u64_at(entry, 24)), seq: Seq(u64_at(entry, 32)) },
             author: AccountId(u128_at(entry, 40)),
             order: Order { stamp: Stamp(u64_at(entry, 56)), incarnation: Incarnation(u64_at(entry, 64)) },
+            unwanted,
         }
     }
 }

@@ -48,6 +48,7 @@ impl<'views> Messages<'views> {
             to: message.to,
             text: message.text.clone(),
             at_ms: message.at_ms,
+            unwanted: message.unwanted == Some(true),
         })
     }
 

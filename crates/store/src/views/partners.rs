@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use lastword_facts::ids::{AccountId, LogIndex};
 use rusqlite::Connection;
 
-use super::entries::{self, HISTORY, Last, RECENT};
+use super::entries::{self, ASIDE, HISTORY, Last, RECENT, SHUT, Waiting};
 use super::leaves::Edit;
 use crate::error::StoreError;
 
@@ -60,18 +60,18 @@ impl KnownLasts {
         connection: &Connection,
         all: impl Iterator<Item = Seen> + Clone,
     ) -> Result<Vec<Option<Last>>, StoreError> {
-        let mut pairs: Vec<_> = all
-            .clone()
-            .filter(|seen| !self.0.contains_key(seen))
-            .map(|(one, other)| entries::conversation(one, other))
-            .collect();
+        let unknown: Vec<Seen> = all.clone().filter(|seen| !self.0.contains_key(seen)).collect();
+        let mut pairs: Vec<_> = unknown.iter().map(|&(one, other)| entries::conversation(one, other)).collect();
         pairs.sort_unstable();
         pairs.dedup();
-        let found = HISTORY.find(connection, pairs.iter().copied())?;
-        let found: HashMap<_, _> = pairs.into_iter().zip(found).collect();
-        let last = |(one, other): Seen| {
-            let known = self.0.get(&(one, other)).copied();
-            known.or_else(|| found.get(&entries::conversation(one, other))?.as_ref().map(Last::of))
+        let both: HashMap<_, _> = pairs.iter().copied().zip(HISTORY.find(connection, pairs.iter().copied())?).collect();
+        let own = ASIDE.find(connection, unknown.iter().map(|&(one, other)| entries::aside(one, other)))?;
+        let own: HashMap<Seen, _> = unknown.into_iter().zip(own).collect();
+        let last = |seen: Seen| {
+            let known = self.0.get(&seen).copied();
+            let both = || both.get(&entries::conversation(seen.0, seen.1))?.as_ref().map(Last::of);
+            let own = || own.get(&seen)?.as_ref().map(Last::of);
+            known.or_else(|| both().into_iter().chain(own()).max_by_key(|last| last.order))
         };
         Ok(all.map(last).collect())
     }
@@ -117,7 +117,15 @@ impl KnownLasts {
             edits.extend(partner.map(|_| (*entry, Edit::Remove)));
             partner.is_some()
         })?;
+        // Those of whom it wanted nothing have it in their lists, and are not in its own.
+        SHUT.up(connection, &account.0.to_be_bytes(), |entry| {
+            let waiting = Waiting::read(entry, true);
+            let is_theirs = waiting.receiver == account;
+            partners.extend(is_theirs.then_some(waiting.author));
+            is_theirs
+        })?;
         partners.sort_unstable();
+        partners.dedup();
         let lasts = self.look_up(connection, partners.iter().map(|&partner| (partner, account)))?;
         for (partner, last) in partners.into_iter().zip(lasts) {
             edits.extend(last.map(|last| (last.entry(partner, account), Edit::Remove)));

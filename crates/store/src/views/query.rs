@@ -7,7 +7,7 @@ use lastword_facts::ids::{AHEAD_MS, AccountId, Key, LogIndex, Order};
 use lastword_facts::views::{Found, MESSAGE_BYTES, MessageRecord, Query};
 
 use super::Views;
-use super::entries::{self, HISTORY, INBOX, KEYS, OUTBOX, Waiting};
+use super::entries::{self, ASIDE, HISTORY, INBOX, KEYS, Last, OUTBOX, Waiting};
 use super::messages::Messages;
 use super::partners;
 use crate::error::StoreError;
@@ -73,7 +73,7 @@ impl Views {
         INBOX.up(&self.connection, &account.0.to_be_bytes(), |entry| {
             let is_theirs = entry.starts_with(&account.0.to_be_bytes());
             if is_theirs {
-                *by.entry(Waiting::read(entry).author).or_default() += 1;
+                *by.entry(Waiting::read(entry, false).author).or_default() += 1;
             }
             is_theirs
         })?;
@@ -91,14 +91,27 @@ impl Views {
         before: Option<Order>,
         mut page: Page,
     ) -> Result<Found, StoreError> {
-        let conversation = entries::conversation(one, other);
-        let before = match before {
-            Some(order) => entries::history_before(conversation, order),
-            None => entries::history_end(conversation),
-        };
-        HISTORY.down(&self.connection, &before, |entry| {
-            page.take(entry.starts_with(&conversation), entries::place_of(entry))
-        })?;
+        // What both see, and what the one wrote that the other does not see.
+        let sides = [(&HISTORY, entries::conversation(one, other)), (&ASIDE, entries::aside(one, other))];
+        let mut found: Vec<Last> = Vec::new();
+        for (set, people) in sides {
+            let before = match before {
+                Some(order) => entries::history_before(people, order),
+                None => entries::history_end(people),
+            };
+            // One more than the page has, to know whether there is more.
+            let mut room = page.limit + 1;
+            set.down(&self.connection, &before, |entry| {
+                let belongs = entry.starts_with(&people) && room > 0;
+                if belongs {
+                    room -= 1;
+                    found.push(Last::of(entry));
+                }
+                belongs
+            })?;
+        }
+        found.sort_unstable_by_key(|last| Reverse(last.order));
+        found.into_iter().all(|last| page.take(true, last.place));
         self.found(page)
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use lastword_facts::VersionVector;
 use lastword_facts::ids::{AccountId, Incarnation, Key, LogIndex, Position, Seq};
-use lastword_facts::views::{AccountRecord, Snapshot};
+use lastword_facts::views::{AccountRecord, BlockRecord, Snapshot};
 
 use super::Views;
 use crate::error::StoreError;
@@ -36,6 +36,7 @@ impl Views {
             stamp: self.stamp,
             unreadable: self.positions("SELECT incarnation, seq FROM unreadable")?,
             accounts: self.accounts()?,
+            blocks: self.blocks()?,
             recent,
             keys_from,
             ahead: self.ahead(from)?,
@@ -61,6 +62,17 @@ impl Views {
             accounts.push(minicbor::decode(bytes)?);
         }
         Ok(accounts)
+    }
+
+    fn blocks(&self) -> Result<Vec<BlockRecord>, StoreError> {
+        let mut statement = self.connection.prepare("SELECT record FROM blocks")?;
+        let mut rows = statement.query([])?;
+        let mut blocks = Vec::new();
+        while let Some(row) = rows.next()? {
+            let bytes = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+            blocks.push(minicbor::decode(bytes)?);
+        }
+        Ok(blocks)
     }
 
     pub(super) fn load_vector(&self) -> Result<VersionVector, StoreError> {

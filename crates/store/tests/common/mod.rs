@@ -38,15 +38,21 @@ pub struct Draft {
     pub key: Key,
     pub stamp: u64,
     pub text: &'static str,
+    pub unwanted: bool,
 }
 
 impl Draft {
     pub fn new(n: u64) -> Self {
-        Self { from: ALICE, to: BOB, key: key(n, u128::from(n)), stamp: n, text: "hello" }
+        Self { from: ALICE, to: BOB, key: key(n, u128::from(n)), stamp: n, text: "hello", unwanted: false }
     }
 
     pub fn fact(self, position: Position) -> Arc<Fact> {
-        let body = Body::Message(Message { to: self.to, text: self.text.into(), at_ms: 1000 + self.stamp });
+        let body = Body::Message(Message {
+            to: self.to,
+            text: self.text.into(),
+            at_ms: 1000 + self.stamp,
+            unwanted: self.unwanted.then_some(true),
+        });
         Arc::new(Fact::new(position, Vec::new(), Stamp(self.stamp), self.from, self.key, body))
     }
 }

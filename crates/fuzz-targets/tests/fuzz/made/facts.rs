@@ -50,7 +50,12 @@ fn body(chance: &mut Chance, n: usize, last: &[u64; 3]) -> Body {
         0 | 1 => Body::Claim(Claim { name: name(chance), password: hash, at_ms: chance.odd() }),
         2 | 3 => Body::Confirm(Verdict { claim: claimed(chance), name: name(chance) }),
         4 => Body::Withdraw(Verdict { claim: claimed(chance), name: name(chance) }),
-        5..8 => Body::Message(Message { to: account(chance.below(5)), text: text(chance), at_ms: chance.odd() }),
+        5..8 => Body::Message(Message {
+            to: account(chance.below(5)),
+            text: text(chance),
+            at_ms: chance.odd(),
+            unwanted: None,
+        }),
         8 => Body::Delivered(Delivered { upto: positions(chance) }),
         9 => {
             let (password, at_ms) = (chance.once_in(2).then_some(order), chance.once_in(2).then(|| chance.odd()));
