@@ -40,7 +40,7 @@ use crate::read::LogReader;
 use crate::sql::small;
 
 /// The version of the views' schema and of what applying means: others are made anew.
-const VERSION: i64 = 10;
+const VERSION: i64 = 11;
 
 const SCHEMA: &str = "
     CREATE TABLE state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
