@@ -46,6 +46,7 @@ export class FakeChat implements Chat {
       connected: true,
       stale: false,
       conversations: conversations(options),
+      blocked: [],
       loaded: true,
     };
   }
@@ -157,6 +158,17 @@ export class FakeChat implements Chat {
 
   draft(account: string, text: string) {
     this.#edit(account, (conversation) => ({ ...conversation, draft: text }));
+  }
+
+  async block(account: string) {
+    await pause(50);
+    const { name } = this.#snapshot.conversations.find((conversation) => conversation.with === account)!;
+    this.change({ blocked: [...this.#snapshot.blocked, { account, name }] });
+  }
+
+  async unblock(account: string) {
+    await pause(50);
+    this.change({ blocked: this.#snapshot.blocked.filter((person) => person.account !== account) });
   }
 
   dismissNotice() {

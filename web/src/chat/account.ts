@@ -1,5 +1,6 @@
 /** Everything of the account that is logged in: its conversations, and what is on its way. */
 
+import { Blocked } from "./blocked";
 import { Delivery } from "./delivery";
 import type { Answer, Driver } from "./driver";
 import type { Environment } from "./environment";
@@ -23,6 +24,7 @@ export class Account {
   readonly threads: Threads;
   readonly notes: Notes;
   readonly outbox: Outbox;
+  readonly blocked: Blocked;
   /** The waiting conversations were told at least once. */
   loaded = false;
   name: string;
@@ -51,6 +53,7 @@ export class Account {
     this.notes = new Notes(store, seed.account);
     this.outbox = new Outbox(store, seed.account);
     this.threads = new Threads(seed.account, this.notes);
+    this.blocked = new Blocked(driver, () => newKey(environment.wallNow(), environment.random(16)));
     this.delivery = new Delivery(driver, this.threads);
     this.listing = new Listing(driver, (page, isFirst) => this.takeConversations(page, isFirst), () => this.onLoaded());
   }
@@ -70,6 +73,7 @@ export class Account {
   close() {
     this.isClosed = true;
     this.listing.close();
+    this.blocked.close();
     this.keep();
   }
 
@@ -83,6 +87,7 @@ export class Account {
   /** Somebody is at the page again. What I wrote elsewhere meanwhile, nobody has told. */
   lookAgain() {
     this.listing.ask();
+    this.blocked.ask();
     const thread = this.looked === undefined ? undefined : this.threads.get(this.looked);
     if (thread) void this.loadNewest(thread);
   }
@@ -149,10 +154,19 @@ export class Account {
 
   /** Opens the conversation with somebody by name; gives back whose account it is. */
   async open(name: string): Promise<string> {
-    const known = [...this.threads.all()].find((thread) => thread.name.toLowerCase() === name.toLowerCase());
+    const called = [...this.threads.all()].filter((thread) => thread.name.toLowerCase() === name.toLowerCase());
+    const known = called.find((thread) => !thread.deleted) ?? called[0];
     if (known && this.driver.machine.alone) return known.account;
     const asked = this.threads.serial;
-    const answer = await this.driver.ask({ op: "history", with: name, limit: PAGE });
+    let answer: Answer;
+    try {
+      answer = await this.driver.ask({ op: "history", with: name, limit: PAGE });
+    } catch (error) {
+      // Nobody has the name any more: what was written with who had it can still be read.
+      if (!known || !isNobody(error)) throw error;
+      void this.loadNewest(known);
+      return known.account;
+    }
     const account = this.otherOf(answer.ok);
     if (!account) throw new Refused("This server is too old to begin a conversation from a browser.", "bad_request");
     const thread = this.threads.with(account, string(answer.ok.name) || name);
@@ -197,16 +211,15 @@ export class Account {
     thread.loading = before !== undefined || thread.oldestPos === undefined;
     this.driver.touched();
     try {
-      const answer = await this.driver.ask({ op: "history", with: thread.name, limit: PAGE, ...(before && { before }) });
+      // By the account: the name may be somebody else's by now.
+      const op = { op: "history", with_account: thread.account, limit: PAGE } as const;
+      const answer = await this.driver.ask({ ...op, ...(before && { before }) });
       if (this.isClosed) return;
-      const other = this.otherOf(answer.ok);
-      // The name is somebody else's by now.
-      if (other !== undefined && other !== thread.account) thread.more = false;
-      else take(answer, readMessages(answer.ok.messages).reverse());
+      take(answer, readMessages(answer.ok.messages).reverse());
       this.delivery.ask();
     } catch (error) {
       // Without an account there is no history any more; all else is tried again by scrolling, or the next leader.
-      if (error instanceof Refused && error.code === "no_such_user") thread.more = false;
+      if (isNobody(error)) thread.more = false;
     } finally {
       thread.asking = thread.loading = false;
       thread.changed = true;
@@ -219,6 +232,7 @@ export class Account {
     const page = readMessages(ok.messages).reverse();
     thread.mergeNewest(page, ok.more === true, asked, ++this.threads.serial, term);
     thread.freshIn = term;
+    thread.deleted = ok.deleted === true;
     if (typeof ok.online === "boolean") this.threads.presence.set(thread.account, ok.online, this.environment.now());
     const name = string(ok.name);
     if (name) this.threads.with(thread.account, name);
@@ -353,6 +367,10 @@ export class Account {
     const seen = this.driver.machine.seen;
     if (seen !== undefined && seen !== this.keptSeen) this.notes.keepSeen((this.keptSeen = seen));
   }
+}
+
+function isNobody(error: unknown): boolean {
+  return error instanceof Refused && error.code === "no_such_user";
 }
 
 function asMessage({ key, text, at, why }: Omit<Unsent, "item">): Message {

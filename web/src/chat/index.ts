@@ -226,6 +226,14 @@ class PageChat implements Chat {
     this.touch();
   }
 
+  async block(account: string): Promise<void> {
+    await this.account?.blocked.set(account, true, this.account.threads.get(account)?.name ?? "");
+  }
+
+  async unblock(account: string): Promise<void> {
+    await this.account?.blocked.set(account, false, "");
+  }
+
   dismissNotice() {
     this.setNotice(undefined);
   }
@@ -343,6 +351,7 @@ class PageChat implements Chat {
       connected: !this.driver.machine.alone,
       stale: this.isStale,
       conversations: this.account?.threads.snapshot() ?? [],
+      blocked: this.account?.blocked.all() ?? [],
       loaded: this.account?.loaded ?? false,
       ...(this.notice !== undefined && { notice: this.notice }),
     };

@@ -44,6 +44,8 @@ export interface Conversation {
   readonly online?: boolean;
   /** What is typed and not sent. */
   readonly draft: string;
+  /** The other one has deleted their account. */
+  readonly deleted?: true;
 }
 
 /** How a replica is, as seen from this page. */
@@ -73,6 +75,8 @@ export interface Snapshot {
   readonly stale: boolean;
   /** The one with the latest message first. */
   readonly conversations: readonly Conversation[];
+  /** Whom I block, in the order of their names. */
+  readonly blocked: readonly Person[];
   /** All waiting conversations were told at least once since the login. */
   readonly loaded: boolean;
   /** A sentence to show until it is dismissed: of a renaming, of a session that has ended. */
@@ -124,6 +128,11 @@ export interface Chat {
   retry(account: string, id: string): void;
   discard(account: string, id: string): void;
   draft(account: string, text: string): void;
+
+  /** What somebody writes from now on does not reach me. They are not told. */
+  block(account: string): Promise<void>;
+  /** What they write from now on reaches me again; what they wrote meanwhile does not. */
+  unblock(account: string): Promise<void>;
 
   dismissNotice(): void;
 }

@@ -4,10 +4,12 @@
  */
 
 export type SendOp = { op: "send"; to_account: string; text: string; key: string };
+export type BlockOp = { op: "block" | "unblock"; who_account: string; key: string };
 
 /** What changes something, or somebody's login: done in order. */
 export type DeedOp =
   | SendOp
+  | BlockOp
   | { op: "create"; name: string; password: string; key: string }
   | { op: "login"; name: string; password: string }
   | { op: "logout"; key: string }
@@ -17,9 +19,10 @@ export type DeedOp =
 /** What only asks. */
 export type ReadOp =
   | { op: "list"; pattern: string; limit: number }
-  | { op: "history"; with: string; limit: number; before?: string }
+  | ({ op: "history"; limit: number; before?: string } & ({ with: string } | { with_account: string }))
   | { op: "pending"; limit: number; after?: string }
-  | { op: "conversations"; limit: number; before?: string };
+  | { op: "conversations"; limit: number; before?: string }
+  | { op: "blocked"; limit: number; after?: string };
 
 /** What the failover machine asks by itself. */
 export type OwnOp =

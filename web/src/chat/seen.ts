@@ -29,6 +29,7 @@ export function shareUnchanged(before: Snapshot | undefined, now: Snapshot): Sna
     ...(before.me && isSame(before.me, now.me) && { me: before.me }),
     ...(isSame(before.remembered, now.remembered) && { remembered: before.remembered }),
     ...(isSame(before.replicas, now.replicas) && { replicas: before.replicas }),
+    ...(isSame(before.blocked, now.blocked) && { blocked: before.blocked }),
     // Conversations know by themselves what has changed; only that there are none is not known there.
     ...(now.conversations.length + before.conversations.length === 0 && { conversations: before.conversations }),
   };

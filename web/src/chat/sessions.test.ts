@@ -36,6 +36,41 @@ describe("sessions", () => {
     expect(chat.snapshot()).toMatchObject({ phase: "in", me: { name: "alice" } });
   });
 
+  it("where a login is unavailable, the next replica is asked; where it is so everywhere, that is said", async () => {
+    const w = await world();
+    const unavailable = ({ op }: { op: string }) => (op === "login" ? { error: { code: "unavailable", text: "It has not caught up." } } : undefined);
+    w.get("a").script = unavailable;
+    const chat = createChat(w.tab());
+    await w.run(50);
+    const done = chat.login("alice", "correct horse");
+    await w.run(100);
+    await done;
+    expect(chat.snapshot()).toMatchObject({ phase: "in", me: { name: "alice" } });
+    expect(w.get("b").asked.filter((it) => it.op === "login")).toHaveLength(1);
+    for (const it of w.replicas) it.script = unavailable;
+    const second = createChat(w.tab());
+    await w.run(50);
+    const refused = second.login("alice", "correct horse").catch((error: unknown) => error);
+    await w.run(500);
+    expect(await refused).toMatchObject({ code: "unavailable", message: "It has not caught up." });
+  });
+
+  it("a session for which every replica is unavailable waits until one knows it, and has not ended", async () => {
+    const w = await world();
+    const tab = w.tab();
+    await enter(w, "alice", tab);
+    for (const it of w.replicas) it.script = ({ op }) => (op === "resume" ? { error: { code: "unavailable", text: "It has not caught up." } } : undefined);
+    const chat = createChat(tab.reload());
+    await w.run(20_000);
+    expect(chat.snapshot()).toMatchObject({ phase: "entering", me: { name: "alice" }, remembered: [{ name: "alice" }] });
+    expect(chat.snapshot().notice).toBeUndefined();
+    // Two rounds a second, and in each once as the leader and once as one that was dialled again: not as fast as it can be.
+    expect(w.get("a").asked.filter((it) => it.op === "resume").length).toBeLessThan(100);
+    w.get("c").script = undefined;
+    await w.run(5_000);
+    expect(chat.snapshot()).toMatchObject({ phase: "in", me: { name: "alice" } });
+  });
+
   it("a session that every replica refuses has ended, and is forgotten", async () => {
     const w = await world();
     const tab = w.tab();

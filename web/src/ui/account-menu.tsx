@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Chat, Snapshot } from "../chat/model";
 import { Avatar } from "./avatar";
+import { BlockedDialog } from "./blocked-dialog";
 import { DeleteDialog } from "./delete-dialog";
 import { LogoutDialog } from "./logout-dialog";
 import { askForNotifications } from "./notify";
@@ -18,7 +19,7 @@ interface Props {
   readonly onProblem: (problem: string) => void;
 }
 
-type Asked = "password" | "delete" | "logout";
+type Asked = "blocked" | "password" | "delete" | "logout";
 
 /** One's own account: what is switched on, and how to leave. */
 export function AccountMenu({ chat, snapshot, settings, onSettings, onProblem }: Props) {
@@ -84,6 +85,9 @@ export function AccountMenu({ chat, snapshot, settings, onSettings, onProblem }:
             </p>
           )}
           <hr />
+          <button type="button" class="item" onClick={() => ask("blocked")}>
+            Blocked people
+          </button>
           <button type="button" class="item" onClick={() => ask("password")}>
             Change password
           </button>
@@ -98,6 +102,7 @@ export function AccountMenu({ chat, snapshot, settings, onSettings, onProblem }:
           <ReplicaList replicas={snapshot.replicas} />
         </div>
       )}
+      {asked === "blocked" && <BlockedDialog chat={chat} blocked={snapshot.blocked} onClose={() => setAsked(undefined)} />}
       {asked === "password" && <PasswordDialog chat={chat} onClose={() => setAsked(undefined)} />}
       {asked === "delete" && <DeleteDialog chat={chat} name={me.name} onClose={() => setAsked(undefined)} />}
       {asked === "logout" && (

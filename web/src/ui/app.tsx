@@ -71,7 +71,15 @@ export function App({ chat }: { chat: Chat }) {
               )}
             </div>
           ) : (
-            <Talk key={conversation.with} chat={chat} conversation={conversation} today={today} />
+            <Talk
+              key={conversation.with}
+              chat={chat}
+              conversation={conversation}
+              today={today}
+              blocked={snapshot.blocked.some(({ account }) => account === conversation.with)}
+              own={conversation.with === snapshot.me?.account}
+              onProblem={setProblem}
+            />
           )}
         </main>
       )}

@@ -11,9 +11,13 @@ interface Props {
 export function Dialog({ title, children, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   useLayoutEffect(() => {
-    const before = document.activeElement;
-    dialog.current!.showModal();
-    return () => (before as HTMLElement | null)?.focus?.();
+    const [before, shown] = [document.activeElement, dialog.current!];
+    shown.showModal();
+    return () => {
+      // As long as it is open, nothing outside takes the focus.
+      shown.close();
+      (before as HTMLElement | null)?.focus?.();
+    };
   }, []);
   return (
     <dialog ref={dialog} aria-labelledby="dialog-title" onClose={onClose}>

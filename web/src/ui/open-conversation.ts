@@ -34,8 +34,10 @@ export function useOpenConversation(
   if (name === undefined) return undefined;
   // By account where it is known: somebody may be renamed while one talks with him.
   const account = opened?.name === name ? opened.account : undefined;
+  const called = conversations.filter((conversation) => conversation.name.toLowerCase() === name.toLowerCase());
   return (
     conversations.find((conversation) => conversation.with === account) ??
-    conversations.find((conversation) => conversation.name.toLowerCase() === name.toLowerCase())
+    called.find((conversation) => !conversation.deleted) ??
+    called[0]
   );
 }

@@ -129,6 +129,50 @@ describe("people", () => {
     await Promise.all([lea, max, nora].map((window) => window.context.close()));
   });
 
+  it("who is blocked is not heard, is not told, and is in a list", async () => {
+    const [pia, quin] = [await open(), await open(1)];
+    await Promise.all([pia.create("pia"), quin.create("quin")]);
+    await Promise.all([pia.meet("quin"), quin.meet("pia")]);
+    await quin.send("one");
+    await pia.log.getByText("one", { exact: true }).waitFor();
+    const button = (name) => pia.page.getByRole("button", { name, exact: true });
+    await button("Block quin").click();
+    const question = pia.page.getByRole("dialog", { name: "Block quin?" });
+    await question.getByText("They are not told.").waitFor();
+    await question.getByRole("button", { name: "Cancel" }).click();
+    await button("Block quin").click();
+    await question.getByRole("button", { name: "Block" }).click();
+    const line = pia.page.getByRole("status").getByText("You blocked quin.");
+    await line.waitFor();
+    const hasFocus = (name) => button(name).evaluate((it) => it === document.activeElement);
+    await until("the focus is where it was", () => hasFocus("Unblock quin"));
+    await quin.send("meanwhile");
+    await until("it is stored", async () => (await quin.seen()).at(-1)?.mark === "stored on 3 of 3 replicas");
+    // It is known after a reload, and after a failover.
+    await pia.page.reload();
+    await line.waitFor();
+    await group.kill(0);
+    await button("Unblock").click();
+    await line.waitFor({ state: "detached" });
+    await until("the focus is on what is left", () => hasFocus("Block quin"));
+    await quin.send("after");
+    await pia.log.getByText("after", { exact: true }).waitFor();
+    assert.deepEqual((await pia.seen()).map(({ text }) => text), ["one", "after"]);
+    group.start(0);
+    await group.inSync();
+    await button("Block quin").click();
+    await question.getByRole("button", { name: "Block" }).click();
+    await line.waitFor();
+    await menu(pia, "Blocked people");
+    const people = pia.page.getByRole("dialog", { name: "Blocked people" });
+    await people.getByRole("button", { name: "Unblock quin" }).click();
+    await people.getByText("You block nobody.").waitFor();
+    await people.getByRole("button", { name: "Close" }).click();
+    await line.waitFor({ state: "detached" });
+    await Promise.all([pia.nothingWentWrong(), quin.nothingWentWrong()]);
+    await Promise.all([pia.context.close(), quin.context.close()]);
+  });
+
   it("password, logout and delete", async () => {
     const ida = await open();
     await ida.create("ida");

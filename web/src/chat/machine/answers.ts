@@ -115,7 +115,7 @@ function onDeedDone(m: Machine, link: Link, deed: Deed, ok: Fields) {
 
 /** Takes an answered deed out of the list, or keeps it for the next replica. */
 function settle(m: Machine, link: Link, deed: Deed, ok: Fields) {
-  const changes = deed.op.op === "send" || (deed.barrier && deed.op.op !== "login");
+  const changes = deed.to !== undefined || deed.blocking || (deed.barrier && deed.op.op !== "login");
   if (!changes) return m.deeds.remove(deed);
   const [stored, of] = [number(ok.stored), number(ok.of)];
   if (stored < of) {
@@ -141,8 +141,9 @@ function onDeedRefused(m: Machine, link: Link, deed: Deed, refusal: Refusal) {
       if (deed.retries === 0) m.put({ is: "held", error: refusal });
       return m.deeds.wait(deed, m.now + CONFIG.holdUp);
     }
-  } else if (isMessage && deed.answered && (code === "no_such_user" || code === "too_many")) {
-    // One that was emptied, and has not caught up yet, may not know the receiver; another may have no room for him.
+  } else if ((isMessage || deed.blocking) && deed.answered && (code === "no_such_user" || code === "too_many")) {
+    // One that was emptied, and has not caught up yet, may not know the receiver, or who is blocked; another may have no
+    // room for a message.
     m.heldUpSince ??= m.now;
     const wait = code === "too_many" ? retryAfter(refusal.retry_ms) : CONFIG.holdUp;
     if (m.now < m.heldUpSince + CONFIG.keptPatience) return m.deeds.wait(deed, m.now + wait);

@@ -37,6 +37,8 @@ export class Deed {
   readonly ending: boolean;
   /** To whom a message goes. */
   readonly to: string | undefined;
+  /** It blocks somebody, or ends that. */
+  readonly blocking: boolean;
 
   constructor(
     readonly id: number,
@@ -49,6 +51,7 @@ export class Deed {
     this.ending = op.op === "logout" || op.op === "delete";
     this.barrier = this.slow || this.ending;
     this.to = op.op === "send" ? op.to_account : undefined;
+    this.blocking = op.op === "block" || op.op === "unblock";
   }
 
   wait(until: number) {
@@ -75,8 +78,8 @@ export class Deeds {
       this.reads.push(deed);
       return;
     }
-    // Who wants to go need not wait for messages that can't be stored: those are kept by the browser.
-    const before = deed.barrier ? this.list.findIndex((it) => it.to && it.state === "waiting" && it.retries > 0) : -1;
+    // Who wants to go, or to block, need not wait for messages that can't be stored: those are kept by the browser.
+    const before = deed.to === undefined ? this.list.findIndex((it) => it.to && it.state === "waiting" && it.retries > 0) : -1;
     this.list.splice(before < 0 ? this.list.length : before, 0, deed);
   }
 
@@ -213,9 +216,9 @@ export class Deeds {
     this.takeOut((deed) => deed.to !== undefined);
   }
 
-  /** Takes out what nobody waits for any more. */
-  takeReads(): Deed[] {
-    return this.reads.splice(0);
+  /** The session is over: takes out what was asked in it, and who was to be blocked. The next one must not do that. */
+  takeAsked(): Deed[] {
+    return [...this.reads.splice(0), ...this.takeOut((deed) => deed.blocking && !deed.answered)];
   }
 
   deadline(): number {

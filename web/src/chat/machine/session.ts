@@ -20,6 +20,8 @@ export class Session {
   over = false;
   /** Which replicas, one after the other, did not know it, nor its password. */
   refusedBy = new Set<Link>();
+  /** Which replicas, one after the other, could not say whether they know it. */
+  unavailableAt = new Set<Link>();
   /** Since when nobody who can be reached knows it. */
   refusedSince: number | undefined;
   /** Which replicas have known the account: where one of these knows it no more, it was deleted. */
@@ -125,10 +127,13 @@ export function onResumed(m: Machine, link: Link, asLeader: boolean, result: Res
 function onSessionNotHere(m: Machine, link: Link) {
   const { session } = m;
   const canEnter = session?.password !== undefined || m.deeds.uncoveredCreate() !== undefined;
-  if (!session || session.over || !canEnter || m.deeds.findSentBefore("logout")) {
-    return m.close(link);
-  }
-  onSessionUnknown(m, link);
+  if (session && !session.over && canEnter && !m.deeds.findSentBefore("logout")) return onSessionUnknown(m, link);
+  if (!session) return m.close(link);
+  session.unavailableAt.add(link);
+  if (moveOn(m, session.unavailableAt)) return;
+  // None of those who are there can say. A new round in a while: each round at once would keep them from catching up.
+  session.unavailableAt.clear();
+  logInLater(m, link, CONFIG.holdUp);
 }
 
 /** How long to wait where a server says `too_many`, and perhaps for how long. */
@@ -144,6 +149,7 @@ function onSessionKnown(m: Machine, link: Link, result: Result) {
   if (session) {
     session.refusedBy = new Set();
     session.refusedSince = undefined;
+    session.unavailableAt.clear();
     const answer = "ok" in result ? result.ok : {};
     session.name = string(answer.name) || session.name;
     if (!session.over) m.tell({ is: "entered", session: session.seed, ...noticeOf(answer) });
@@ -241,13 +247,13 @@ export function deedWasDone(m: Machine, deed: Deed) {
 export function endSession(m: Machine, reason?: EndReason, everywhere = true) {
   m.session = undefined;
   m.deeds.forgetSession();
-  failReads(m);
+  failAsked(m);
   if (reason) m.tell({ is: "ended", reason, everywhere });
   for (const link of [...m.links]) if (link.live && link.live.login !== "out") m.reconnect(link);
 }
 
-function failReads(m: Machine) {
-  for (const read of m.deeds.takeReads()) m.fail(read, { code: "not_logged_in", text: "Nobody is logged in any more." });
+function failAsked(m: Machine) {
+  for (const asked of m.deeds.takeAsked()) m.fail(asked, { code: "not_logged_in", text: "Nobody is logged in any more." });
 }
 
 /**
@@ -258,7 +264,7 @@ export function onSessionEndedHere(m: Machine, link: Link) {
   setLogin(link, "out");
   if (link.connection) link.connection.arrived = undefined;
   m.deeds.dropMessages();
-  failReads(m);
+  failAsked(m);
   if (m.deeds.keepsAny() && m.session) m.session.over = true;
   else m.session = undefined;
   for (const other of [...m.links]) {

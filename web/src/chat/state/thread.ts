@@ -41,6 +41,8 @@ export class Thread {
   askOlder = false;
   /** Somebody has looked: more of it is held. */
   wasSeen = false;
+  /** The other one has deleted their account. */
+  deleted = false;
   /** Of the other one's, which are not read. */
   unread: string[] = [];
   /** It must be shown anew. */
@@ -208,6 +210,7 @@ export class Thread {
     this.shown = {
       ...{ with: account, name, messages, more, loading, draft, unread: unread.length },
       ...(last && { last }),
+      ...(this.deleted && { deleted: true }),
       ...(online !== undefined && { online }),
     };
     this.changed = false;

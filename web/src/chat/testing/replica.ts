@@ -37,9 +37,15 @@ export class Replica {
   /** What it holds: in its own order. */
   log: Message[] = [];
   readonly accounts = new Map<string, string>();
+  /** Accounts that are no more, and how they were called. */
+  readonly deleted = new Map<string, string>();
   readonly passwords = new Map<string, string>();
   readonly tokens = new Map<string, string>();
   readonly delivered = new Set<string>();
+  /** Whom each account blocks. */
+  readonly blocks = new Map<string, Set<string>>();
+  /** Messages that were taken in while their receiver blocked their author. */
+  private readonly unwanted = new Set<string>();
   /** So many conversations go into a line. */
   pageMost = Infinity;
   /** Everything that it was asked, pings aside. */
@@ -175,13 +181,31 @@ export class Replica {
         return { message: request.key, to_account: request.to_account, at: message.at, seen: `s${this.world.now}`, ...this.copies(), online: true };
       }
       case "history": {
-        const other = `#${request.with.toLowerCase()}`;
-        if (!this.accounts.has(other)) return refuse("no_such_user");
-        const all = this.log.filter((it) => isBetween(it, me, other));
+        const isNamed = "with" in request;
+        const other = isNamed ? this.accountOf(request.with) : request.with_account;
+        const deleted = this.deleted.has(other ?? "");
+        if (other === undefined || (!deleted && !this.accounts.has(other))) return refuse("no_such_user");
+        const all = this.log.filter((it) => isBetween(it, me, other) && this.isSeenBy(me, it));
         const end = request.before === undefined ? all.length : all.findIndex((it) => `p${identity(it)}` === request.before);
         const page = all.slice(Math.max(0, end - request.limit), end).reverse();
         const messages = page.map((it) => this.view(it, `p${identity(it)}`));
-        return { messages, more: end > request.limit, account: other, name: this.accounts.get(other), online: true };
+        return { messages, more: end > request.limit, account: other, name: this.accounts.get(other) ?? this.deleted.get(other), online: !deleted, deleted };
+      }
+      case "block":
+      case "unblock": {
+        if (!this.accounts.has(request.who_account)) return refuse("no_such_user");
+        for (const it of this.inSync) {
+          const blocks = it.blocks.get(me) ?? new Set();
+          it.blocks.set(me, blocks);
+          if (request.op === "block") blocks.add(request.who_account);
+          else blocks.delete(request.who_account);
+        }
+        return this.copies();
+      }
+      case "blocked": {
+        const all = [...(this.blocks.get(me) ?? [])].sort().filter((it) => request.after === undefined || it > request.after);
+        const page = all.slice(0, Math.min(request.limit, this.pageMost));
+        return { blocked: page.map((account) => ({ account, name: this.accounts.get(account) })), more: page.length < all.length };
       }
       case "pending": {
         const mine = this.log.filter((it) => it.from_account === me && !this.delivered.has(identity(it)));
@@ -191,7 +215,7 @@ export class Replica {
       }
       case "conversations": {
         connection.watched = true;
-        const place = (other: string) => this.log.map((it) => isBetween(it, me, other)).lastIndexOf(true);
+        const place = (other: string) => this.log.map((it) => isBetween(it, me, other) && this.isSeenBy(me, it)).lastIndexOf(true);
         const end = request.before === undefined ? this.log.length : this.log.findIndex((it) => `p${identity(it)}` === request.before);
         const others = [...this.accounts.keys()].filter((other) => place(other) >= 0 && place(other) < end);
         others.sort((one, other) => place(other) - place(one));
@@ -218,11 +242,30 @@ export class Replica {
   take(message: Message) {
     if (this.log.some((it) => identity(it) === identity(message))) return;
     this.log.push(message);
+    if (this.blocks.get(message.to_account)?.has(message.from_account)) {
+      this.unwanted.add(identity(message));
+      return;
+    }
     for (const it of this.connections) if (it.listening && it.account === message.to_account) this.deliver(it, message);
   }
 
+  private isSeenBy(account: string, message: Message): boolean {
+    return this.unwanted.size === 0 || message.to_account !== account || !this.unwanted.has(identity(message));
+  }
+
+  private accountOf(name: string): string | undefined {
+    for (const [account, its] of this.accounts) if (its.toLowerCase() === name.toLowerCase()) return account;
+    return undefined;
+  }
+
+  /** Somebody has deleted their account: its name is free. */
+  deleteAccount(account: string) {
+    this.deleted.set(account, this.accounts.get(account) ?? "");
+    this.accounts.delete(account);
+  }
+
   private deliverWaiting(connection: Connection) {
-    const waiting = this.log.filter((it) => it.to_account === connection.account && !this.delivered.has(identity(it)));
+    const waiting = this.log.filter((it) => it.to_account === connection.account && this.isSeenBy(it.to_account, it) && !this.delivered.has(identity(it)));
     for (const message of waiting) this.deliver(connection, message);
   }
 
