@@ -56,6 +56,15 @@ describe("looks", () => {
       await other.send("I do");
       await uma.log.getByText("I do", { exact: true }).waitFor();
       await isAccessible(uma, "conversation");
+      await uma.page.getByRole("button", { name: "Block tess" }).click();
+      await isAccessible(uma, "whether to block");
+      await uma.page.getByRole("dialog").getByRole("button", { name: "Block" }).click();
+      await uma.page.getByText("You blocked tess.").waitFor();
+      await isAccessible(uma, "blocked");
+      await uma.page.getByRole("button", { name: /^Account:/ }).click();
+      await uma.page.getByRole("button", { name: "Blocked people" }).click();
+      await isAccessible(uma, "blocked people");
+      await uma.page.getByRole("button", { name: "Close" }).click();
       await uma.page.getByRole("button", { name: /^Account:/ }).click();
       await isAccessible(uma, "menu");
       for (const item of ["Change password", "Delete account"]) {
@@ -86,6 +95,12 @@ describe("looks", () => {
       const box = await vic.composer.boundingBox();
       assert.ok(box.y + box.height <= device.viewport.height, "one can write without scrolling");
       await isAccessible(vic, "conversation on a phone");
+      await vic.page.getByRole("button", { name: "Block tess" }).tap();
+      await fits(vic);
+      await vic.page.getByRole("dialog").getByRole("button", { name: "Block" }).tap();
+      await vic.page.getByText("You blocked tess.").waitFor();
+      await fits(vic);
+      await isAccessible(vic, "blocked on a phone");
       await vic.page.getByRole("button", { name: "Back to the conversations" }).tap();
       await vic.find.waitFor();
       assert.equal(await vic.composer.isVisible(), false);

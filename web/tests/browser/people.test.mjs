@@ -205,6 +205,31 @@ describe("people", () => {
     await ida.context.close();
   });
 
+  it("what was written with a deleted account stays, also when somebody else has its name", async () => {
+    const [rosa, sam] = [await open(), await open(1)];
+    await Promise.all([rosa.create("rosa"), sam.create("sam")]);
+    await Promise.all([rosa.meet("sam"), sam.meet("rosa")]);
+    await sam.send("the old one");
+    await rosa.log.getByText("the old one").waitFor();
+    await menu(sam, "Delete account");
+    await sam.page.getByLabel(/Your name/).fill("sam");
+    await sam.page.getByRole("button", { name: "Delete account" }).last().click();
+    await sam.page.getByRole("button", { name: "Create account" }).waitFor();
+    // The next leader is asked for the conversation again.
+    await group.kill(0);
+    await rosa.page.getByText("sam has deleted this account.").waitFor();
+    assert.deepEqual((await rosa.seen()).map(({ text }) => text), ["the old one"]);
+    await sam.create("sam");
+    await sam.meet("rosa");
+    await sam.send("the new one");
+    await rosa.page.getByText("1 unread").waitFor();
+    assert.deepEqual((await rosa.seen()).map(({ text }) => text), ["the old one"]);
+    group.start(0);
+    await group.inSync();
+    await Promise.all([rosa.nothingWentWrong(), sam.nothingWentWrong()]);
+    await Promise.all([rosa.context.close(), sam.context.close()]);
+  });
+
   it("with the keyboard alone", async () => {
     const other = await open();
     await other.create("jim");
