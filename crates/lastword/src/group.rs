@@ -69,7 +69,9 @@ impl Server {
                 }
             });
         }
-        let again = format!("{} server {host} {port} --group {group} --data {}", program.display(), data.display());
+        let mut again =
+            format!("{} server {host} {port} --group {group} --data {}", shell_word(&program), shell_word(&data));
+        more.iter().for_each(|word| again.extend([" ", &shell_word(Path::new(word))]));
         Ok(Self { name, address: address.to_owned(), again, child, ended: None })
     }
 
@@ -81,7 +83,7 @@ impl Server {
                 self.ended = Some(status);
                 // What it said goes out first.
                 std::thread::sleep(Duration::from_millis(100));
-                bail!("{} did not start ({status}); why stands above", self.name);
+                bail!("{} did not start ({status}); see above for why", self.name);
             }
             if is_healthy(&self.address).unwrap_or(false) {
                 return Ok(());
@@ -110,7 +112,7 @@ impl Group {
             server.wait_until_up()?;
         }
         if let Some((server, status)) = group.newly_ended().first() {
-            bail!("{} did not start ({status}); why stands above", server.name);
+            bail!("{} did not start ({status}); see above for why", server.name);
         }
         Ok(group)
     }
@@ -168,6 +170,13 @@ impl Drop for Group {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// A path as one word of a shell's command line.
+pub(crate) fn shell_word(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |letter: char| letter.is_alphanumeric() || "/._-+:,@%=".contains(letter);
+    if !path.is_empty() && path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 fn assert_free(address: &str) -> anyhow::Result<()> {

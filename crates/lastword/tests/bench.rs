@@ -104,3 +104,37 @@ fn on_a_group_that_runs_it_is_said_what_stays() {
     let first = said.lines().next().unwrap_or_default();
     assert!(first.contains("the messages, and the names of those accounts, stay"), "{said}");
 }
+
+/// Options for servers of its own are refused on a group of others, before anything is written to it.
+#[test]
+fn on_a_group_that_runs_nothing_is_killed() {
+    for option in [&["--kill-leader"][..], &["--data", "folder"]] {
+        let run = process::lastword(&[&["bench", "127.0.0.1", "9", "--seconds", "1"], option].concat());
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(2), "{said}");
+        assert!(said.contains(&format!("{} works only with --local", option[0])), "{said}");
+    }
+}
+
+/// A run that has no result deletes its accounts, too.
+#[test]
+fn an_interrupted_run_deletes_its_accounts() {
+    let server = process::Server::start();
+    let child = Command::new(env!("CARGO_BIN_EXE_lastword"))
+        .args(["bench", &server.address, "--seconds", "60"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut look = process::Talk::to(&server.address);
+    look.create("looker");
+    let list = serde_json::json!({"op": "list", "pattern": "bench-.*"});
+    let mut count = || look.ask(&list)["ok"]["names"].as_array().map_or(0, Vec::len);
+    process::wait_until("the accounts are made", || count() == 2);
+    std::thread::sleep(Duration::from_millis(500));
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a pid");
+    kill_process(pid, Signal::INT).expect("interrupted");
+    let output = child.wait_with_output().expect("it ends");
+    assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(count(), 0, "no account is left");
+}

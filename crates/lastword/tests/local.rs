@@ -36,6 +36,9 @@ fn a_first_look() {
     let page = lines.find(|line| line.contains("http://")).expect("where the page is");
     assert_eq!(page.trim(), format!("http://{host}:{port}/"));
     let chat_command = lines.find(|line| line.contains(" chat")).expect("how to chat");
+    let data = dir.path().canonicalize().expect("a folder").join("data");
+    let told = lines.find(|line| line.contains("The data is in")).expect("where the data is");
+    assert!(told.contains(&format!("The data is in {}.", data.display())), "{told}");
     let replicas: Vec<&str> = chat_command.split_whitespace().skip(2).collect();
     assert_eq!(replicas.len(), 6, "{chat_command}");
 
@@ -65,6 +68,9 @@ fn a_first_look() {
         kill_process(Pid::from_raw(pid).expect("a pid"), Signal::KILL).expect("killed");
     }
     assert!(lines.by_ref().any(|line| line.starts_with("b (pid ") && line.contains("has ended")));
+    let again = lines.next().expect("how to start it again");
+    let b = data.join(format!("{host}_{}", port + 1));
+    assert!(again.trim_start().starts_with('/') && again.contains(&format!("--data {}", b.display())), "{again}");
     let (said, well) = chat("login alice secret\\nsend alice two\\nhistory alice\\n");
     assert!(well && said.contains("(stored on 1 of 3)") && said.contains("alice: one"), "{said}");
     let (said, well) = status(&replicas);
@@ -80,4 +86,35 @@ fn a_first_look() {
     assert!(status.success(), "{status}");
     let last = Pid::from_raw(pids[2]).expect("a pid");
     assert!(rustix::process::test_kill_process(last).is_err(), "the third is stopped, too");
+}
+
+/// A user without a home folder gets a key in the data folder.
+#[test]
+fn without_a_home_the_key_is_in_the_data_folder() {
+    let host = format!("127.{}.{}.201", 1 + std::process::id() / 256 % 250, std::process::id() % 256);
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let mut local = Command::new(env!("CARGO_BIN_EXE_lastword"))
+        .env_remove("XDG_STATE_HOME")
+        .env_remove("HOME")
+        .args(["local", "--host", &host, "--port", "47113", "--data", "with a blank"])
+        .current_dir(dir.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut lines = BufReader::new(local.stdout.take().expect("piped")).lines().map_while(Result::ok);
+    let up = lines.by_ref().take(3).filter(|line| line.contains(" is up: ")).count();
+    let pid = i32::try_from(local.id()).ok().and_then(Pid::from_raw).expect("a pid");
+    let _ = kill_process(pid, Signal::INT);
+    assert!(local.wait().expect("it ends").success() && up == 3);
+    assert!(dir.path().join("with a blank/local.key").exists());
+}
+
+#[test]
+fn other_machines_are_refused_with_one_sentence() {
+    let output = Command::new(env!("CARGO_BIN_EXE_lastword")).args(["local", "--host", "8.8.8.8"]).output();
+    let output = output.expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("--host 8.8.8.8 is not on loopback") && !said.contains("--key"), "{said}");
 }

@@ -18,8 +18,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::chat::{addresses, announce, progress};
@@ -79,6 +80,19 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
+impl Arguments {
+    /// Clap drops `requires = "local"` when replicas are given, because `local` conflicts with them.
+    fn check(&self) -> Result<(), String> {
+        let needs_local = [("--data", self.data.is_some()), ("--kill-leader", self.kill_leader)];
+        match needs_local.into_iter().find(|(_, given)| *given && !self.local) {
+            Some((option, _)) => Err(format!(
+                "{option} works only with --local, which starts servers for this run alone. Leave {option} out, or give --local instead of the replicas."
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Whether receivers are listening.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Receivers {
@@ -113,20 +127,33 @@ impl fmt::Display for Receivers {
 /// Runs the load. The exit code says whether every acknowledged message was delivered once and in
 /// order, or waits.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let replicas = match addresses::parse(&arguments.replicas) {
+    let replicas = match addresses::parse(&arguments.replicas).and_then(|replicas| arguments.check().map(|()| replicas))
+    {
         Ok(replicas) => replicas,
         Err(wrong) => crate::chat::bad_arguments("bench", wrong),
     };
     crate::server::allow_many_files(arguments.connections.saturating_mul(6));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(async {
-        tokio::select! {
-            report = measure(arguments, replicas) => report,
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted?;
-                bail!("interrupted: there is no result")
+        let mut interrupts = signal(SignalKind::interrupt())?;
+        let mut stage = if arguments.local {
+            Stage::local(arguments.data.as_deref())?
+        } else {
+            progress(STAYS);
+            Stage::running(replicas, arguments.tls.read()?)
+        };
+        let report = tokio::select! {
+            report = measure(arguments, &mut stage) => report,
+            _ = interrupts.recv() => Err(anyhow!("interrupted: there is no result")),
+        };
+        if report.is_err() {
+            // A second Ctrl-C does not wait for this.
+            tokio::select! {
+                _ = stage.leave() => {}
+                _ = interrupts.recv() => {}
             }
         }
+        report
     })?;
     announce(&if arguments.json { report.json()? } else { report.table() });
     Ok(if report.is_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -136,14 +163,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 const STAYS: &str = "This writes to a group that others may use: its accounts are deleted at the end, but the messages, and the \
                      names of those accounts, stay in the servers' data.";
 
-async fn measure(arguments: &Arguments, replicas: Vec<String>) -> anyhow::Result<Report> {
-    if !arguments.local {
-        progress(STAYS);
-    }
-    let mut stage = match (arguments.local, &arguments.data) {
-        (true, data) => Stage::local(data.as_deref())?,
-        (false, _) => Stage::running(replicas, arguments.tls.read()?),
-    };
+async fn measure(arguments: &Arguments, stage: &mut Stage) -> anyhow::Result<Report> {
     let (pairs, events): (Vec<_>, Vec<_>) = stage.pairs(arguments).await?.into_iter().unzip();
     let recorder = Arc::new(Recorder::new());
     let mut receivers = JoinSet::new();
@@ -154,7 +174,7 @@ async fn measure(arguments: &Arguments, replicas: Vec<String>) -> anyhow::Result
     }
     stage.begin();
     let (generator, began) = (Usage::of("self"), Instant::now());
-    let silences = send_all(arguments, &mut stage, &pairs, &recorder).await?;
+    let silences = send_all(arguments, stage, &pairs, &recorder).await?;
     wait_for_deliveries(&pairs, &recorder).await;
     // What is asked for after the load is no part of it.
     let (generator, replicas) = (Usage::of("self").since(generator), stage.used());
@@ -162,7 +182,7 @@ async fn measure(arguments: &Arguments, replicas: Vec<String>) -> anyhow::Result
         pair.count_pending().await?;
     }
     receivers.shutdown().await;
-    let disk_bytes = stage.leave(&pairs).await;
+    let disk_bytes = stage.leave().await;
     let mut verdict = Verdict::default();
     pairs.iter().for_each(|pair| verdict.add(pair.tally().verdict()));
     let records = recorder.read();

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, bail};
-use lastword_client::protocol::Uuid;
 use lastword_client::protocol::answer::ReplicaState;
-use lastword_client::{Client, Events, Options, Tls};
+use lastword_client::protocol::{Code, Refusal, Uuid};
+use lastword_client::{Client, Error, Events, Options, Tls};
 use lastword_server::ClusterKey;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -27,7 +27,6 @@ const PAGE: u32 = 500;
 /// One who writes, and the one who is written to.
 pub(super) struct Pair {
     pub sender: Client,
-    pub receiver: Client,
     pub receiver_name: String,
     /// The receiver listens.
     pub listens: bool,
@@ -72,6 +71,8 @@ pub(super) struct Stage {
     used_before: Vec<Usage>,
     /// What the killed leader had used by then.
     killed: Option<(String, Usage)>,
+    /// Those who have, or may have, an account of this run.
+    clients: Arc<Mutex<Vec<Client>>>,
     // Dropped, and so deleted, after the group has stopped.
     _temporary: Option<TempDir>,
 }
@@ -114,6 +115,7 @@ impl Stage {
             bytes_before,
             used_before,
             killed,
+            clients: Arc::default(),
             _temporary: temporary,
         })
     }
@@ -121,7 +123,18 @@ impl Stage {
     /// Goes to a group that runs.
     pub fn running(addresses: Vec<String>, tls: Option<Tls>) -> Self {
         let (used_before, killed) = (Vec::new(), None);
-        Self { group: None, folder: None, addresses, tls, bytes_before: 0, used_before, killed, _temporary: None }
+        let clients = Arc::default();
+        Self {
+            group: None,
+            folder: None,
+            addresses,
+            tls,
+            bytes_before: 0,
+            used_before,
+            killed,
+            clients,
+            _temporary: None,
+        }
     }
 
     /// Makes the accounts, and logs everybody in. Those who listen come with their events.
@@ -143,7 +156,11 @@ impl Stage {
             // The end of the id, since its beginning is the time.
             let names =
                 [("s", number), ("r", number)].map(|(who, number)| format!("bench-{}-{who}{number}", &run[20..]));
-            making.spawn(pair(self.addresses.clone(), self.tls.clone(), names, arguments.receivers.listens(number)));
+            let (addresses, tls) = (self.addresses.clone(), self.tls.clone());
+            let (sender, _) = Client::connect_tls(addresses.clone(), Options::default(), tls.clone())?;
+            let (receiver, events) = Client::connect_tls(addresses, Options::default(), tls)?;
+            self.lock_clients().extend([sender.clone(), receiver.clone()]);
+            making.spawn(pair(sender, receiver, events, names, arguments.receivers.listens(number)));
         }
         while let Some(made) = making.join_next().await {
             pairs.extend(finished(Some(made))?);
@@ -197,9 +214,13 @@ impl Stage {
         server.kill()
     }
 
+    fn lock_clients(&self) -> MutexGuard<'_, Vec<Client>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes the accounts away again, or the whole group. Bytes that one replica's data has grown by, where
     /// that can be seen.
-    pub async fn leave(&mut self, pairs: &[Arc<Pair>]) -> Option<u64> {
+    pub async fn leave(&mut self) -> Option<u64> {
         if let Some(mut group) = self.group.take() {
             // Stopped, they have written everything down.
             group.stop();
@@ -207,11 +228,17 @@ impl Stage {
             let whole = REPLICAS - usize::from(self.killed.is_some());
             return Some(bytes / whole as u64);
         }
-        for pair in pairs {
-            for client in [&pair.sender, &pair.receiver] {
-                if let Err(error) = client.delete().await {
-                    progress(&format!("an account of this run could not be deleted: {error}"));
+        let clients = std::mem::take(&mut *self.lock_clients());
+        for (number, client) in clients.iter().enumerate() {
+            match client.delete().await {
+                // After an error, some have no account yet.
+                Ok(_) | Err(Error::Refused(Refusal { code: Code::NotLoggedIn, .. })) => {}
+                Err(error @ (Error::NoReplica { .. } | Error::NoAnswer { .. })) => {
+                    let left = clients.len() - number;
+                    progress(&format!("up to {left} accounts of this run could not be deleted: {error}"));
+                    break;
                 }
+                Err(error) => progress(&format!("an account of this run could not be deleted: {error}")),
             }
         }
         None
@@ -229,14 +256,13 @@ fn finished(made: Option<Result<Made, tokio::task::JoinError>>) -> anyhow::Resul
 }
 
 async fn pair(
-    addresses: Vec<String>,
-    tls: Option<Tls>,
+    sender: Client,
+    receiver: Client,
+    events: Events,
     [sender_name, receiver_name]: [String; 2],
     listens: bool,
 ) -> Made {
     let password = Uuid::now_v7().to_string();
-    let (sender, _) = Client::connect_tls(addresses.clone(), Options::default(), tls.clone())?;
-    let (receiver, events) = Client::connect_tls(addresses, Options::default(), tls)?;
     let accounts = [(&sender, &sender_name), (&receiver, &receiver_name)];
     for (client, name) in accounts {
         client.create(name, &password).await.with_context(|| format!("can't make the account {name}"))?;
@@ -244,7 +270,7 @@ async fn pair(
     if listens {
         receiver.listen().await?;
     }
-    let pair = Pair { sender, receiver, receiver_name, listens, tally: Mutex::default() };
+    let pair = Pair { sender, receiver_name, listens, tally: Mutex::default() };
     Ok((Arc::new(pair), listens.then_some(events)))
 }
 
