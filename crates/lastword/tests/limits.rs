@@ -1,6 +1,8 @@
 //! What clients may take, on real processes: who goes beyond it is told so, and nobody else notices.
 
 mod harness;
+#[path = "limits/places.rs"]
+mod places;
 mod process;
 
 use std::io::Read;

@@ -185,7 +185,9 @@ async fn goodbyes_are_answered_with_the_code_that_fits() {
 async fn pings_keep_a_connection_open() {
     let server = Server::start_at(&process::addresses(1)[0], &["--handshake", "1", "--idle", "2"]);
     let mut socket = open(&server, None).await.expect("open");
-    ask(&mut socket, json!({"op": "ping"})).await;
+    // Without a login they don't.
+    let create = json!({"op": "create", "name": "ann", "password": "secret", "key": process::key()});
+    assert!(ask(&mut socket, create).await["ok"].is_object());
     for _ in 0..10 {
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         socket.send(Message::Ping("still here".into())).await.expect("sent");

@@ -1,21 +1,23 @@
 //! One port for everything, told apart by the first bytes ([`crate::sniff`]), in plain text or within TLS.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lastword_protocol::{Code, Refusal};
+use rustix::net::sockopt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::Options;
 use crate::engine::Engine;
 use crate::error::ServerError;
 use crate::front;
 use crate::front::origins::Origins;
-use crate::limits::{Accounts, Address, Addresses, Inputs, Limits, Logins, Place, Refusals};
+use crate::limits::{Accounts, Address, Addresses, Guest, Inputs, Limits, Logins, Place, Places, Refusals};
 use crate::peers::Peers;
 use crate::sniff::{Kind, kind_of};
 use crate::stream::Stream;
@@ -29,13 +31,20 @@ const UNPLACED_PATIENCE: Duration = Duration::from_secs(1);
 const AT_ONCE: u64 = 16;
 /// Bytes that are read at once until it is clear what a connection is.
 const SNIFF_BYTES: usize = 4096;
+/// A connection on which nothing came for so long is asked whether it is there, this many times, with such pauses: a
+/// dead one is gone after 90 s.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_PROBES: u32 = 3;
 /// After the server has stopped taking requests, what is in flight may take so long.
 const LAST_ANSWERS: Duration = Duration::from_secs(3);
 
 /// A client's place: free again when it is dropped.
 struct ClientPlace {
-    _place: OwnedSemaphorePermit,
+    guest: Guest,
     _of_address: Place,
+    /// A server that stops waits until nobody has one any more.
+    _here: mpsc::Sender<Infallible>,
 }
 
 /// What all connections of a server share.
@@ -85,7 +94,8 @@ pub(crate) async fn serve(
         limits: limits.clone(),
         peers: peers.clone(),
     });
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let places = Places::new(limits.connections);
+    let (here, mut all_gone) = mpsc::channel(1);
     let unplaced = Arc::new(Semaphore::new(UNPLACED));
     let addresses = Addresses::new(limits.connections_per_address);
     let closing = engine.closing();
@@ -112,11 +122,13 @@ pub(crate) async fn serve(
         };
         taken += 1;
         let _ = stream.set_nodelay(true);
-        let own = addresses.enter(from.into()).zip(places.clone().try_acquire_owned().ok());
+        keep_alive(&stream);
+        // Whoever may not come in sends nobody away.
+        let own = addresses.enter(from.into()).and_then(|of_address| Some((of_address, places.enter()?)));
         let shared = shared.clone();
         match own {
-            Some((of_address, place)) => {
-                let place = Some(ClientPlace { _place: place, _of_address: of_address });
+            Some((of_address, guest)) => {
+                let place = Some(ClientPlace { guest, _of_address: of_address, _here: here.clone() });
                 let patience = shared.limits.handshake_of(taken);
                 tokio::spawn(async move { welcome(stream, from, &shared, place, patience).await });
             }
@@ -132,32 +144,48 @@ pub(crate) async fn serve(
     };
     drop(listener);
     engine.open.send_replace(false);
-    // Every client's connection holds a place.
-    let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
-    let _ = tokio::time::timeout(LAST_ANSWERS, places.acquire_many(all)).await;
+    drop(here);
+    let _ = tokio::time::timeout(LAST_ANSWERS, all_gone.recv()).await;
     Ok(asked_to_stop)
+}
+
+/// Has the kernel ask a quiet peer whether it is still there. One that lost its power or its network would keep its
+/// places for as long as it may be idle.
+fn keep_alive(stream: &TcpStream) {
+    let set = sockopt::set_socket_keepalive(stream, true)
+        .and_then(|()| sockopt::set_tcp_keepidle(stream, KEEPALIVE_IDLE))
+        .and_then(|()| sockopt::set_tcp_keepintvl(stream, KEEPALIVE_INTERVAL))
+        .and_then(|()| sockopt::set_tcp_keepcnt(stream, KEEPALIVE_PROBES));
+    if let Err(error) = set {
+        tracing::debug!("can't turn on keepalive for a connection: {error}");
+    }
 }
 
 /// Finds out what a connection is, and hands it on. Its place is free again when it has ended.
 async fn welcome(stream: TcpStream, ip: IpAddr, shared: &Arc<Shared>, place: Option<ClientPlace>, patience: Duration) {
     let from = Address::from(ip);
     let mut first = [0];
-    let looked = in_time(stream.peek(&mut first), shared, patience).await;
+    let guest = place.as_ref().map(|place| &place.guest);
+    let looked = in_time(stream.peek(&mut first), shared, guest, patience).await;
     match (looked, kind_of(&first), &shared.handshakes) {
         (None | Some(Ok(0) | Err(_)), ..) => {}
         (_, Kind::Tls, Some(handshakes)) => {
             // A handshake is much work for somebody who can't be let in anyway.
             let Some(place) = place else { return };
-            if let Some(stream) = Box::pin(handshakes.shake(stream)).await {
+            let shaken = tokio::select! {
+                shaken = Box::pin(handshakes.shake(stream)) => shaken,
+                () = place.guest.must_leave() => None,
+            };
+            if let Some(stream) = shaken {
                 let mut stream = Stream::Tls(Box::new(stream));
-                if let Some((kind, read)) = sniff(&mut stream, shared, patience).await {
+                if let Some((kind, read)) = sniff(&mut stream, shared, Some(&place.guest), patience).await {
                     serve_client(stream, from, kind, read, shared, Some(place)).await;
                 }
             }
         }
         _ => {
             let mut stream = Stream::Plain(stream);
-            match (sniff(&mut stream, shared, patience).await, stream) {
+            match (sniff(&mut stream, shared, guest, patience).await, stream) {
                 // Other replicas find a place whatever clients do, and a server that stops does not wait for them.
                 (Some((Kind::Peer, read)), Stream::Plain(stream)) => {
                     drop(place);
@@ -178,7 +206,12 @@ async fn welcome(stream: TcpStream, ip: IpAddr, shared: &Arc<Shared>, place: Opt
 }
 
 /// Reads until it is clear what a connection is; `None` if it ends before, or takes too long. Says what was read.
-async fn sniff(stream: &mut Stream, shared: &Shared, patience: Duration) -> Option<(Kind, Vec<u8>)> {
+async fn sniff(
+    stream: &mut Stream,
+    shared: &Shared,
+    guest: Option<&Guest>,
+    patience: Duration,
+) -> Option<(Kind, Vec<u8>)> {
     let mut read = Vec::new();
     let sniffed = async {
         loop {
@@ -195,14 +228,27 @@ async fn sniff(stream: &mut Stream, shared: &Shared, patience: Duration) -> Opti
             }
         }
     };
-    let kind = in_time(sniffed, shared, patience).await??;
+    let kind = in_time(sniffed, shared, guest, patience).await??;
     Some((kind, read))
 }
 
 /// What comes of it within the time that one has to say what one is after. Who has asked nothing yet is not waited
 /// for by a server that stops.
-async fn in_time<T>(what: impl Future<Output = T>, shared: &Shared, patience: Duration) -> Option<T> {
+/// Nor does it go on when its place was given to another one.
+async fn in_time<T>(
+    what: impl Future<Output = T>,
+    shared: &Shared,
+    guest: Option<&Guest>,
+    patience: Duration,
+) -> Option<T> {
+    let must_leave = async {
+        match guest {
+            Some(guest) => guest.must_leave().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
+        () = must_leave => None,
         what = tokio::time::timeout(patience, what) => what.ok(),
         () = shared.engine.closing() => None,
     }
@@ -216,21 +262,22 @@ async fn serve_client(
     shared: &Arc<Shared>,
     place: Option<ClientPlace>,
 ) {
-    match kind {
+    let guest = place.as_ref().map(|place| &place.guest);
+    match (kind, guest) {
         // A task is as large as the largest thing that it may come to, and most come to lines: the others have a box.
-        Kind::Http if place.is_some() => Box::pin(front::http::serve(stream, from, read, shared)).await,
-        Kind::Lines if place.is_some() => front::lines::serve(stream, from, read, shared).await,
-        Kind::Http => Box::pin(front::http::refuse(stream, read, front::http::Refused::Full, shared)).await,
-        Kind::Lines => {
+        (Kind::Http, Some(guest)) => Box::pin(front::http::serve(stream, from, read, shared, guest)).await,
+        (Kind::Lines, Some(guest)) => front::lines::serve(stream, from, read, shared, guest).await,
+        (Kind::Http, None) => Box::pin(front::http::refuse(stream, read, front::http::Refused::Full, shared)).await,
+        (Kind::Lines, None) => {
             let text =
                 "This replica has all the connections that it, or your address, may have; try another one, or later.";
             refuse(stream, shared, Refusal::too_many(text, 1000)).await;
         }
-        Kind::Tls => {
+        (Kind::Tls, _) => {
             let text = "There is no TLS here: connect without it, or start this server with --tls-cert and --tls-key.";
             refuse(stream, shared, Refusal::new(Code::BadRequest, text)).await;
         }
-        Kind::Peer | Kind::Nonsense | Kind::Unclear => {
+        (Kind::Peer | Kind::Nonsense | Kind::Unclear, _) => {
             let text = "This is no protocol that is spoken here: send one JSON object a line.";
             refuse(stream, shared, Refusal::new(Code::BadRequest, text)).await;
         }

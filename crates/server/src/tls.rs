@@ -11,6 +11,7 @@ use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -103,18 +104,16 @@ impl Handshakes {
 
     /// Shakes hands with a client. `None` if it failed, which is nothing to tell anybody but those who look for it.
     pub(crate) async fn shake(&self, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
-        let mut task = self.runtime.as_ref()?.spawn(self.certificates.acceptor().accept(stream));
-        match tokio::time::timeout(self.patience, &mut task).await {
-            Ok(Ok(Ok(stream))) => Some(stream),
-            Ok(Ok(Err(error))) => {
+        // Its task ends with the set: also when nobody waits for it any more.
+        let mut task = JoinSet::new();
+        task.spawn_on(self.certificates.acceptor().accept(stream), self.runtime.as_ref()?.handle());
+        match tokio::time::timeout(self.patience, task.join_next()).await {
+            Ok(Some(Ok(Ok(stream)))) => Some(stream),
+            Ok(Some(Ok(Err(error)))) => {
                 tracing::debug!("a TLS handshake failed: {error}");
                 None
             }
-            Ok(Err(_)) => None,
-            Err(_) => {
-                task.abort();
-                None
-            }
+            _ => None,
         }
     }
 }

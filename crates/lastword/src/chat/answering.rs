@@ -65,8 +65,8 @@ pub(super) async fn answer(context: Context, command: Command) -> Said {
         }
         Command::ListPending => list_pending(client).await,
         Command::History { with, count } => history(client, &with, count).await,
-        Command::Block { name } => client.block(&name).await.map(|_| Said::done(&wording::blocked_now(&name))),
-        Command::Unblock { name } => client.unblock(&name).await.map(|_| Said::done(&wording::unblocked(&name))),
+        Command::Block { name } => client.block(&name).await.map(|_| Said::done(wording::blocked_now(&name))),
+        Command::Unblock { name } => client.unblock(&name).await.map(|_| Said::done(wording::unblocked(&name))),
         Command::Blocked => list_blocked(client).await,
         Command::Help => Ok(Said::lines(HELP.map(String::from).to_vec()).with(json!({ "help": HELP }))),
         Command::Quit => Ok(Said::lines(Vec::new())),

@@ -51,7 +51,7 @@ pub(crate) struct LimitArguments {
     /// Close a connection that has not completed its handshake or first request after this many seconds.
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=600))]
     handshake: u32,
-    /// Close a connection after this many seconds without traffic in either direction.
+    /// Close a connection after this many seconds without traffic in either direction; before a login after 30 at most.
     #[arg(long, value_name = "S", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(1..=31_536_000))]
     idle: u32,
 }

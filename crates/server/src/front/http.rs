@@ -24,7 +24,7 @@ use super::response::{Response, Whole};
 use super::{page, websocket};
 use crate::engine::ToCore;
 use crate::engine::outbox::{self, ToClient};
-use crate::limits::{Address, Meter};
+use crate::limits::{Address, Guest, Meter};
 use crate::listen::Shared;
 use crate::metrics::{Front, scrape};
 use crate::stream::Stream;
@@ -36,6 +36,10 @@ const HEADERS: usize = 100;
 /// nothing of an answer for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// A connection whose place was given to another one has so long for the answer that is due: longer than the core is
+/// waited for.
+const LAST_ANSWER: Duration = Duration::from_secs(3);
+
 /// How long a browser keeps to HTTPS for a host that was reached by it here: 30 days. It holds for all ports of that
 /// host, so it is not for longer than somebody who goes back to plain text can wait.
 const HSTS: &str = "max-age=2592000";
@@ -44,7 +48,7 @@ type Answered = Result<hyper::Response<Whole>, Infallible>;
 type Answering<'a> = Pin<Box<dyn Future<Output = Answered> + Send + 'a>>;
 
 /// Answers the requests of a connection, of which some bytes were read already, until it ends.
-pub(crate) async fn serve(stream: Stream, from: Address, read: Vec<u8>, shared: &Arc<Shared>) {
+pub(crate) async fn serve(stream: Stream, from: Address, read: Vec<u8>, shared: &Arc<Shared>, guest: &Guest) {
     let counted = shared.engine.metrics.connections.count(Front::Http);
     let is_tls = matches!(stream, Stream::Tls(_));
     let meter = Mutex::new(Meter::new(&shared.limits, from, Instant::now()));
@@ -64,10 +68,24 @@ pub(crate) async fn serve(stream: Stream, from: Address, read: Vec<u8>, shared: 
             Ok(keep_to_tls(response, &parts, is_tls && !shared.plain_text).into_hyper())
         })
     };
-    let (stream, rest) = drive(stream, read, answer, shared.engine.closing()).await;
+    // One that has to leave is given the answer that is due, as when the server stops; but not for long.
+    let ending = async {
+        tokio::select! {
+            () = shared.engine.closing() => {}
+            () = guest.must_leave() => {}
+        }
+    };
+    let late = async {
+        guest.must_leave().await;
+        tokio::time::sleep(LAST_ANSWER).await;
+    };
+    let (stream, rest) = tokio::select! {
+        driven = drive(stream, read, answer, ending) => driven,
+        () = late => return,
+    };
     if upgraded.load(Ordering::Relaxed) {
         drop(counted);
-        websocket::serve(stream, from, rest, shared).await;
+        websocket::serve(stream, from, rest, shared, guest).await;
     } else {
         super::linger(stream).await;
     }

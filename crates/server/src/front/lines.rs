@@ -29,7 +29,7 @@ use super::lengths;
 use super::share::Share;
 use crate::engine::ToCore;
 use crate::engine::outbox::{self, Outbox, ToClient};
-use crate::limits::{Address, Held, Room};
+use crate::limits::{Address, Guest, Held, Room};
 use crate::listen::Shared;
 use crate::metrics::{Ended, Front, Operation};
 use crate::stream::Stream;
@@ -53,11 +53,15 @@ const REFUSAL_BYTES: usize = 300;
 const LAST_ANSWERS: Duration = Duration::from_secs(30);
 /// So many bytes of what is refused count as one refusal more.
 const LINE_BYTES_AS_ONE: usize = 1024;
+/// A connection whose place was given to another one has so long to take the reason.
+const LEAVING: Duration = Duration::from_millis(100);
+/// While an attempt to log in has no answer, the connection is looked at so often.
+const STILL_TRYING: Duration = Duration::from_secs(1);
 /// A client that takes nothing for so long is disconnected.
 const STUCK: Duration = Duration::from_secs(10);
 
 /// Serves a connection, of which some bytes were read already, until it ends.
-pub(crate) async fn serve(mut stream: Stream, from: Address, read: Vec<u8>, shared: &Arc<Shared>) {
+pub(crate) async fn serve(mut stream: Stream, from: Address, read: Vec<u8>, shared: &Arc<Shared>, guest: &Guest) {
     let id = ConnectionId(shared.engine.draw_id());
     let _counted = shared.engine.metrics.connections.count(Front::of(&stream));
     let outbox = Arc::new(outbox::for_client());
@@ -67,6 +71,7 @@ pub(crate) async fn serve(mut stream: Stream, from: Address, read: Vec<u8>, shar
         from,
         outbox,
         shared,
+        guest,
         read,
         read_bytes: READ_BYTES_FIRST,
         admission: Admission::new(shared, from),
@@ -84,12 +89,18 @@ pub(crate) async fn serve(mut stream: Stream, from: Address, read: Vec<u8>, shar
         last_word: Vec::new(),
         resumed: false,
         account: None,
+        tried_at: Instant::now(),
     };
     tracing::debug!(connection = id.0, "a client has come");
     connection.run(&mut stream).await;
     tracing::debug!(connection = id.0, account = connection.account.map(field::display), "a client has gone");
     shared.engine.give(ToCore::Input(Input::Closed(id))).await;
-    super::linger(stream).await;
+    if guest.has_to_leave() {
+        // The place is another one's already: how many connections linger beyond all places must not be up to strangers.
+        let _ = tokio::time::timeout(LEAVING, stream.shutdown()).await;
+    } else {
+        super::linger(stream).await;
+    }
 }
 
 struct Connection<'a> {
@@ -97,6 +108,7 @@ struct Connection<'a> {
     from: Address,
     outbox: Arc<Outbox>,
     shared: &'a Arc<Shared>,
+    guest: &'a Guest,
     /// Read, and not a whole line yet.
     read: Vec<u8>,
     /// How many are read at once: more when they came in full, fewer when they did not.
@@ -126,6 +138,8 @@ struct Connection<'a> {
     resumed: bool,
     /// Who has logged in, for log lines.
     account: Option<AccountId>,
+    /// When the last attempt to log in was answered; before the first, when this began.
+    tried_at: Instant,
 }
 
 /// A request that was not answered yet.
@@ -208,11 +222,18 @@ impl Connection<'_> {
                 () = tokio::time::sleep(CROWDED), if room == Room::WhenOthersAre => {}
                 () = &mut no_more, if !closing => closing = true,
                 () = until(held_until) => self.carry_out_due().await,
+                () = self.guest.must_leave() => {
+                    let text = "This replica needs the place of this connection, on which nobody has logged in: connect \
+                                again and log in.";
+                    self.push_refusal(None, Refusal::too_many(text, 1000));
+                    let _ = tokio::time::timeout(LEAVING, self.flush(stream)).await;
+                    return;
+                }
                 () = &mut patience => {
                     if self.input_ended {
                         return;
                     }
-                    let idle_until = last_traffic + limits.idle;
+                    let idle_until = self.idle_until(last_traffic);
                     if self.said_something && idle_until > Instant::now() {
                         patience.as_mut().reset(idle_until);
                         continue;
@@ -228,6 +249,18 @@ impl Connection<'_> {
                     return;
                 }
             }
+        }
+    }
+
+    /// When this connection is of no use any more, if nothing happens. Without a login only an attempt to log in counts.
+    fn idle_until(&self, last_traffic: Instant) -> Instant {
+        let limits = &self.shared.limits;
+        let is_trying =
+            || self.admission.waiting() > 0 || self.unanswered.values().any(|asked| lets_in(asked.operation));
+        match self.account {
+            Some(_) => last_traffic + limits.idle,
+            None if is_trying() => Instant::now() + STILL_TRYING,
+            None => self.tried_at + limits.before_login_of(self.id.0),
         }
     }
 
@@ -453,7 +486,11 @@ impl Connection<'_> {
         if let Ok(io::Answer::LoggedIn { account, .. } | io::Answer::Created { account, .. }) = result {
             self.account = Some(*account);
             self.held.log_in();
+            self.guest.log_in();
             tracing::debug!(connection = self.id.0, %account, "a client is let in");
+        }
+        if lets_in(operation) {
+            self.tried_at = Instant::now();
         }
         match (operation, result) {
             (_, Err(refused)) => metrics.errors.add(convert::code_of(refused), 1),
@@ -526,6 +563,11 @@ impl Connection<'_> {
         self.shared.engine.metrics.errors.add(refusal.code, 1);
         self.write.extend(refusal_line(id, refusal));
     }
+}
+
+/// Whether somebody is logged in if this succeeds.
+fn lets_in(operation: Operation) -> bool {
+    matches!(operation, Operation::Create | Operation::Login | Operation::Resume)
 }
 
 /// Ready at that moment; never, if there is none.

@@ -28,7 +28,7 @@ use self::closing::{Closing, code_after};
 use super::http::{host_of, values};
 use super::lines;
 use super::response::Response;
-use crate::limits::Address;
+use crate::limits::{Address, Guest};
 use crate::listen::Shared;
 use crate::stream::Stream;
 
@@ -87,7 +87,7 @@ pub(super) fn accept(asked: &Parts, shared: &Shared) -> Response {
 }
 
 /// Serves a WebSocket that has begun, until it ends. `rest` is what came behind the handshake.
-pub(super) async fn serve(stream: Stream, from: Address, rest: Vec<u8>, shared: &Arc<Shared>) {
+pub(super) async fn serve(stream: Stream, from: Address, rest: Vec<u8>, shared: &Arc<Shared>, guest: &Guest) {
     let config = WebSocketConfig::default()
         .max_message_size(Some(FRAME_BYTES))
         .max_frame_size(Some(FRAME_BYTES))
@@ -99,7 +99,7 @@ pub(super) async fn serve(stream: Stream, from: Address, rest: Vec<u8>, shared: 
     let (from_lines, to_lines) = tokio::io::split(far);
     let mut from_lines = BufReader::new(from_lines).lines();
     // Whichever end closes, the other hears of it through the pipe.
-    let serving = lines::serve(Stream::Pipe(near), from, Vec::new(), shared);
+    let serving = lines::serve(Stream::Pipe(near), from, Vec::new(), shared, guest);
     tokio::pin!(serving);
     let mut served = false;
     {

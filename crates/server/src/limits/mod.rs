@@ -6,6 +6,7 @@ mod addresses;
 mod creates;
 mod inputs;
 mod logins;
+mod places;
 mod rates;
 mod refusals;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 pub(crate) use addresses::{Address, Addresses, Place};
 pub(crate) use inputs::{Held, Inputs, Room};
 pub(crate) use logins::{Attempt, Go, Logins, Outcome};
+pub(crate) use places::{Guest, Places};
 pub(crate) use rates::{Accounts, Meter, cost};
 pub(crate) use refusals::Refusals;
 
@@ -50,7 +52,8 @@ pub struct Limits {
     pub bytes_per_account_and_day: Option<u64>,
     /// How long a connection has to say what it is, for its TLS handshake, and for its first line: each.
     pub handshake: Duration,
-    /// A connection on which nothing went either way for so long is closed.
+    /// A connection on which nothing went either way for so long is closed. Without a login it is closed after 30 s,
+    /// or after this time if that is less, whatever else it says.
     pub idle: Duration,
 }
 
@@ -78,10 +81,25 @@ impl Limits {
     /// How long the connection with this number has: [`Limits::handshake`] and up to a quarter more, each another time.
     /// Thousands that have come at one moment and say nothing are not closed, and most likely back, at one moment.
     pub(crate) fn handshake_of(&self, connection: u64) -> Duration {
-        // Multiples of the golden ratio lie as evenly between 0 and 1 as numbers in a row can (Knuth, volume 3, 6.4).
-        let part = connection.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-        self.handshake + self.handshake.mul_f64(part as f64 / f64::from(u32::MAX) / 4.0)
+        spread(self.handshake, connection)
     }
+
+    /// How long the connection with this number may go on without a login, from its beginning or from the last answer
+    /// to a login: [`BEFORE_LOGIN`] or [`Limits::idle`], whichever is less, and up to a quarter more. A page that waits
+    /// for somebody to log in has connections to several replicas, and must not lose all of them at one moment.
+    pub(crate) fn before_login_of(&self, connection: u64) -> Duration {
+        spread(self.idle.min(BEFORE_LOGIN), connection)
+    }
+}
+
+/// How long a connection may go on without a login.
+const BEFORE_LOGIN: Duration = Duration::from_secs(30);
+
+/// That long and up to a quarter more, for each connection another time.
+fn spread(least: Duration, connection: u64) -> Duration {
+    // Multiples of the golden ratio lie as evenly between 0 and 1 as numbers in a row can (Knuth, volume 3, 6.4).
+    let part = connection.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    least + least.mul_f64(part as f64 / f64::from(u32::MAX) / 4.0)
 }
 
 /// Bytes that an account may write in a day, if nothing is said.

@@ -248,6 +248,20 @@ fn a_server_that_says_it_stops_is_left_at_once() {
 }
 
 #[test]
+fn a_server_that_ends_an_idle_connection_stays_the_leader() {
+    let mut scene = Scene::with(2, Config::default()).quiet();
+    scene.up("a");
+    scene.up("b");
+    scene.expect("dial a\n dial b\n moved - -> a");
+    scene.line("a", r#"{"event":"closed","reason":"idle"}"#);
+    scene.expect("close a");
+    scene.up("a");
+    scene.expect("");
+    scene.line("b", r#"{"event":"closed","reason":"idle"}"#);
+    scene.expect("close b");
+}
+
+#[test]
 fn of_answered_ones_the_oldest_are_forgotten_first() {
     let mut scene = Scene::with(2, Config { uncovered_most: 2, ..Config::default() }).quiet();
     scene.up("a");
