@@ -1,5 +1,7 @@
 //! What operators watch: `/metrics`, and the log, of real processes.
 
+#[path = "watching/damage.rs"]
+mod damage;
 mod harness;
 #[path = "watching/now.rs"]
 mod now;

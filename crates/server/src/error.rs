@@ -50,7 +50,7 @@ pub enum ServerError {
         what: String,
     },
     /// The key file can't be read.
-    #[error("can't read the cluster key {path}: {source}. `lastword key FILE` makes a new one")]
+    #[error("can't read the cluster key {path}: {source}. {}", what_to_do_with_key(.source))]
     KeyFile {
         /// The file.
         path: PathBuf,
@@ -84,6 +84,11 @@ pub enum ServerError {
     /// The disk failed while the server ran.
     #[error(transparent)]
     Disk(#[from] lastword_store::AppendError),
+    /// Somebody took the data directory away while the server ran.
+    #[error(
+        "the data directory {0} was deleted, moved or replaced while the server ran: start the server again, and it refills from the other replicas; if there are no others, put the directory back first"
+    )]
+    DataGone(PathBuf),
     /// The core panicked.
     #[error("the core has failed. This is a bug: please report the messages above")]
     Panicked,
@@ -108,5 +113,14 @@ fn what_to_do(source: &io::Error) -> &'static str {
             "This user may not listen on this port: choose one from 1024 on, or allow it (CAP_NET_BIND_SERVICE)"
         }
         _ => "Check HOST and PORT",
+    }
+}
+
+/// What helps where a key can't be read. A new one, in the place of the group's, would only part this replica from it.
+fn what_to_do_with_key(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::NotFound => "Copy the group's key there, or make one for a new group with `lastword key FILE`",
+        io::ErrorKind::PermissionDenied => "Give it to the user that the server runs as, with `chown`",
+        _ => "Check that it is the file that `lastword key FILE` has made",
     }
 }

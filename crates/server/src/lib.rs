@@ -44,6 +44,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lastword_core::Settings;
+use lastword_core::io::Report;
+
+use engine::start::{Clock, open};
 
 pub use cluster_key::ClusterKey;
 pub use error::ServerError;
@@ -147,8 +150,9 @@ pub async fn run(
     let metrics = Arc::new(metrics::Metrics::new(&options));
     tokio::pin!(shutdown);
     loop {
-        let clock = engine::start::Clock::start_shifted(options.clock_offset_ms);
-        let opened = engine::start::open(&options.data, &group, settings.clone(), options.views_behind_max, clock)?;
+        let clock = Clock::start_shifted(options.clock_offset_ms);
+        let count = |report: &Report| metrics.on_report(report);
+        let opened = open(&options.data, &group, settings.clone(), options.views_behind_max, clock, count)?;
         let listener = listen::bind(&options.listen).await?;
         let address =
             listener.local_addr().map_err(|source| ServerError::Listen { address: options.listen.clone(), source })?;

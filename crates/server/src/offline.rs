@@ -70,7 +70,7 @@ impl Offline {
         let group = Group::new(&options)?;
         // Passwords of elsewhere may be shorter than new ones have to be.
         let settings = Settings { password_bytes_min: 0, ..Settings::default() };
-        let opened = start::open(data, &group, settings, u64::MAX, start::Clock::start())?;
+        let opened = start::open(data, &group, settings, u64::MAX, start::Clock::start(), |_| {})?;
         Ok(Self { opened, made: Vec::new(), applied: Vec::new(), last_connection: 0 })
     }
 

@@ -17,7 +17,7 @@ mod record;
 mod sql;
 mod views;
 
-pub use dir::{DataDir, free_space};
+pub use dir::{DataDir, LogFiles, free_space};
 pub use error::{AppendError, OpenError, StoreError};
 pub use log::Log;
 pub use read::{Damaged, LogReader};

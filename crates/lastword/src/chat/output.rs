@@ -100,9 +100,20 @@ pub(crate) fn progress(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
+/// What happened, and why. Most errors tell their causes themselves: what was said already is not said twice.
+fn in_full(error: &anyhow::Error) -> String {
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !said.contains(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
+}
+
 /// Says on standard error why the program ends. A server may have said some of it.
 pub(crate) fn complain(error: &anyhow::Error) {
-    let lines = format!("lastword: {error:#}");
+    let lines = format!("lastword: {}", in_full(error));
     let lines: Vec<String> = lines.split('\n').map(escape::one_line).collect();
     progress(&lines.join("\n"));
 }

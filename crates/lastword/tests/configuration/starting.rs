@@ -26,6 +26,24 @@ fn without_a_place_for_its_key_a_server_says_to_give_one() {
     assert!(said(&output).contains("local.key") && said(&output).contains("--key FILE"), "{}", said(&output));
 }
 
+/// The system's words stand there once, and a new key is not what helps where there is one.
+#[test]
+fn a_key_file_that_can_not_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = |key: &std::path::Path| {
+        let output = command().args(["server", "127.0.0.1", "0", "--data", "/proc/nowhere", "--key"]).arg(key).output();
+        said(&output.unwrap())
+    };
+    let missing = start(&dir.path().join("key"));
+    assert_eq!(missing.matches("No such file").count(), 1, "{missing}");
+    assert!(missing.contains("`lastword key FILE`"), "{missing}");
+    let folder = start(dir.path());
+    assert_eq!(folder.matches("Is a directory").count(), 1, "{folder}");
+    assert!(!folder.contains("make one"), "{folder}");
+    let nowhere = said(&command().args(["server", "127.0.0.1", "0", "--data", "/proc/nowhere"]).output().unwrap());
+    assert_eq!(nowhere.matches("(os error").count(), 1, "{nowhere}");
+}
+
 #[test]
 fn a_log_level_that_is_none_is_not_taken_for_silence() {
     let output = command()

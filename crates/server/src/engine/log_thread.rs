@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use lastword_core::Input;
 use lastword_core::io::DiskRoom;
 use lastword_facts::Fact;
-use lastword_store::{AppendError, Log, free_space};
+use lastword_store::{AppendError, Log, LogFiles, free_space};
 
 use super::{Engine, ToCore};
 use crate::error::ServerError;
@@ -19,7 +19,7 @@ use crate::error::ServerError;
 const BATCH: usize = 5_000;
 /// After so long a full disk is tried again.
 const RETRY: Duration = Duration::from_millis(500);
-/// Free space is looked at so often.
+/// Free space, and whether the files are still there, is looked at so often.
 const LOOK: Duration = Duration::from_secs(1);
 /// Bytes of changes that the views may be behind; then appending waits for them.
 const VIEWS_BEHIND: u64 = 128 * 1024 * 1024;
@@ -35,6 +35,8 @@ pub(super) struct LogThread {
     pub(super) log: Log,
     pub(super) engine: Engine,
     pub(super) dir: PathBuf,
+    /// What the log is written to.
+    pub(super) files: LogFiles,
     pub(super) free_bytes_min: u64,
     pub(super) views_behind: Arc<AtomicU64>,
     /// What is to be kept about being the only one up, until that has worked.
@@ -55,6 +57,9 @@ impl LogThread {
             self.append(&batch, &mut room)?;
             if looked.is_none_or(|looked: Instant| looked.elapsed() > LOOK) {
                 looked = Some(Instant::now());
+                if self.files.are_gone() {
+                    return Err(self.fail(ServerError::DataGone(self.dir.clone())));
+                }
                 let free = free_space(&self.dir).unwrap_or(u64::MAX);
                 let now = room_for(free, self.free_bytes_min, room);
                 self.say_room(&mut room, now);
@@ -105,10 +110,11 @@ impl LogThread {
         Ok(())
     }
 
-    fn fail(&self, failed: AppendError) -> ServerError {
+    fn fail(&self, failed: impl Into<ServerError>) -> ServerError {
+        let failed = failed.into();
         self.engine.fail();
         tracing::error!("{failed}");
-        failed.into()
+        failed
     }
 
     fn append(&mut self, batch: &[Arc<Fact>], room: &mut DiskRoom) -> Result<(), ServerError> {

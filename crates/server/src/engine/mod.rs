@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use lastword_core::io::{ConnectionId, LinkId, ReplicaId, Request, Tag};
 use lastword_core::{Input, PeerMessage};
+use lastword_store::LogFiles;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::Options;
@@ -158,8 +159,11 @@ impl Running {
         if making.is_some() {
             core.handle(clock.now(), Input::ViewsReady(false));
         }
+        let files = LogFiles::of(&dir)
+            .map_err(|source| ServerError::Machine { what: "a look at the data directory", source })?;
         let log_thread = log_thread::LogThread {
             log,
+            files,
             engine: engine.clone(),
             dir: dir.path().to_owned(),
             free_bytes_min: options.free_bytes_min,

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use lastword_core::io::Report;
 use lastword_core::{Config, Core, Mono, Now, Output, Settings};
 use lastword_facts::views::Snapshot;
 use lastword_facts::{Fact, Incarnation, LogIndex};
@@ -74,7 +75,7 @@ impl Clock {
 }
 
 /// Opens a data directory under a new incarnation. Views that are further behind than `views_behind_max` facts are
-/// left so ([`Opened::making`]).
+/// left so ([`Opened::making`]). What the core reports meanwhile goes to `on_report`, beside the log lines.
 ///
 /// # Errors
 /// It is in use, damaged, or of a newer version.
@@ -84,7 +85,12 @@ pub fn open(
     settings: Settings,
     views_behind_max: u64,
     clock: Clock,
+    on_report: impl Fn(&Report),
 ) -> Result<Opened, ServerError> {
+    let on_report = |report: &Report| {
+        on_report(report);
+        crate::reports::log(group, report);
+    };
     let dir = DataDir::open(data)?;
     let log = Log::open(&dir)?;
     let reader = LogReader::open(&dir).map_err(|error| of_log(&dir, error))?;
@@ -113,7 +119,7 @@ pub fn open(
             }
             if failed.is_ok() {
                 let views = making.is_none().then_some(&mut views);
-                failed = take_outputs(&mut core, views, group, replayed % COMMIT_EVERY == 0);
+                failed = take_outputs(&mut core, views, &on_report, replayed % COMMIT_EVERY == 0);
             }
         })
         .map_err(|error| of_log(&dir, error))?;
@@ -161,14 +167,14 @@ fn open_views(dir: &DataDir, log: &Log, now: Now, settings: &Settings) -> Result
 fn take_outputs(
     core: &mut Core,
     mut views: Option<&mut Views>,
-    group: &Group,
+    on_report: &impl Fn(&Report),
     commit: bool,
 ) -> Result<(), ServerError> {
     while let Some(output) = core.poll_output() {
         match (output, &mut views) {
             (Output::Apply(applied), Some(views)) => views.apply(&applied)?,
             (Output::Apply(_), None) => {}
-            (Output::Report(report), _) => crate::reports::log(group, &report),
+            (Output::Report(report), _) => on_report(&report),
             // A core that was not started has nothing else to say.
             (other, _) => debug_assert!(false, "{other:?}"),
         }

@@ -134,6 +134,11 @@ impl Metrics {
         self.told.add(told, 1);
     }
 
+    /// Counts a handshake with a replica that has another list of the group: the core never hears of that one.
+    pub(crate) fn on_other_list(&self) {
+        self.told.add(Told::WrongGroup, 1);
+    }
+
     fn on_left(&self, peer: ReplicaId, why: Leave) {
         let left = match why {
             Leave::Disconnected => Left::Disconnected,

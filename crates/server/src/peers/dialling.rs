@@ -66,8 +66,11 @@ impl<'a> Dialler<'a> {
         }
     }
 
-    /// Tells the log once, and when it changes, and clients for as long as it is so.
+    /// Tells the log once, and when it changes, and clients for as long as it is so. Counts another list each time.
     fn say(&mut self, error: &HandshakeError) {
+        if matches!(error, HandshakeError::WrongGroup { .. }) {
+            self.peers.engine.metrics.on_other_list();
+        }
         let text = error.to_string();
         // One that is killed in the middle of a handshake has no other fault than before.
         if error.is_fault() || matches!(error, HandshakeError::Unreachable(_)) {

@@ -82,6 +82,7 @@ impl Peers {
                 super::front::linger(Stream::Plain(stream)).await;
             }
             Err(error @ HandshakeError::WrongGroup { .. }) => {
+                self.engine.metrics.on_other_list();
                 self.tell_of_stranger(from, "list", &error.to_string());
                 super::front::linger(Stream::Plain(stream)).await;
             }
