@@ -194,6 +194,7 @@ impl Core {
 
     /// Something was looked up.
     pub(crate) fn on_found(&mut self, now: Now, id: JobId, found: Found) {
+        let owner = self.jobs.owner_of(id);
         let Some(job) = self.jobs.done(id) else { return };
         match (job, found) {
             (Job::LoginCount { connection, tag, account, token, notice }, Found::Count(pending)) => {
@@ -213,10 +214,12 @@ impl Core {
             (Job::Outbox { connection, tag }, Found::Messages { messages, more }) => {
                 let messages = self.views_of(messages);
                 self.answer(connection, tag, Ok(Answer::Pending { messages, more }));
+                self.on_page_done(owner);
             }
             (Job::History { connection, tag, with }, Found::Messages { messages, more }) => {
                 let (with, messages) = (self.person(with), self.views_of(messages));
                 self.answer(connection, tag, Ok(Answer::History { with, messages, more }));
+                self.on_page_done(owner);
             }
             (Job::Conversations { connection, tag, account, limit, goes_on }, Found::Messages { messages, more }) => {
                 let end = messages.last().map(|message| message.order).filter(|_| more);
@@ -228,6 +231,7 @@ impl Core {
                 }
                 self.watch_people(connection, account, &conversations, goes_on);
                 self.answer(connection, tag, Ok(Answer::Conversations { conversations, more }));
+                self.on_page_done(owner);
             }
             (Job::KnownMessage { connection, tag, to, text, key }, Found::Known(known)) => {
                 self.end_first(connection);

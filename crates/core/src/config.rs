@@ -50,6 +50,9 @@ pub struct Settings {
     pub accounts: usize,
     /// Facts of this replica that may wait for an answer, before requests are refused.
     pub in_flight: usize,
+    /// Bytes of those. Beyond this, accounts that have more than their part of them are told to come later: what
+    /// somebody writes waits for the disk behind all that was written before.
+    pub in_flight_bytes: usize,
     /// Facts that came before what they rest on, in bytes.
     pub held_bytes: usize,
     /// Facts on their way to the disk, in bytes: with more, nothing more is pulled.
@@ -98,6 +101,7 @@ impl Default for Settings {
             account_bytes_per_day: None,
             accounts: 100_000,
             in_flight: 100_000,
+            in_flight_bytes: 2 * 1024 * 1024,
             held_bytes: 64 * 1024 * 1024,
             unsaved_bytes: 8 * 1024 * 1024,
             recent_keys: 500_000,

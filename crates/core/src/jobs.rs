@@ -138,6 +138,11 @@ impl Jobs {
         Some(job)
     }
 
+    /// To whom a job under way belongs.
+    pub(crate) fn owner_of(&self, id: JobId) -> Option<Owner> {
+        self.jobs.get(&id).and_then(|(_, owner)| *owner)
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

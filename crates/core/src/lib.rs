@@ -15,6 +15,7 @@
 //! | `damage` | records of the own log that can't be read |
 //! | `release`, `answering` | what answers and deliveries wait for |
 //! | `requests`, `accounts`, `passwords` | what clients ask |
+//! | `pages` | what people read, a few pages of an account at a time |
 //! | `listing`, [`pattern`] | which names there are |
 //! | `expiry`, `crowding` | sessions that nobody uses, or that are too many |
 //! | `claims`, `names` | unique names |
@@ -49,6 +50,7 @@ mod listing;
 mod mailboxes;
 mod names;
 mod pace;
+mod pages;
 mod passwords;
 pub mod pattern;
 pub mod peer_message;
@@ -119,6 +121,7 @@ pub struct Core {
     told: presence::Told,
     waiting: release::Waiting,
     jobs: jobs::Jobs,
+    pages: pages::Pages,
     deliveries: delivery::Deliveries,
     lists: listing::Lists,
     /// Pushing was left off, for others to have their turn, until then.
@@ -183,6 +186,7 @@ impl Core {
             told: presence::Told::default(),
             waiting: release::Waiting::default(),
             jobs: jobs::Jobs::default(),
+            pages: pages::Pages::default(),
             deliveries: delivery::Deliveries::default(),
             lists: listing::Lists::default(),
             more_to_push: None,

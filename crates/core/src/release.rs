@@ -32,6 +32,19 @@ pub(crate) struct Entry {
     pub(crate) reply: Option<Reply>,
 }
 
+/// Bytes in flight that each account may have, however many others write: one long message, and some short ones.
+const LEAST_PART: usize = 20 * 1024;
+
+impl Entry {
+    /// How many bytes it keeps the disks busy with, where they are many.
+    fn bytes(&self) -> usize {
+        match &self.effect {
+            Effect::Message { fact, .. } => fact.bytes().len(),
+            _ => 100,
+        }
+    }
+}
+
 /// What a fact does when it is released.
 #[derive(Debug, Clone)]
 pub(crate) enum Effect {
@@ -93,8 +106,10 @@ pub(crate) struct Waiting {
     pub(crate) reads: VecDeque<(LogIndex, ConnectionId, Tag, Result<Answer, Refusal>)>,
     /// Own facts among the entries.
     pub(crate) own: usize,
-    /// The same, of each author.
-    own_by: BTreeMap<AccountId, usize>,
+    /// Bytes of those.
+    own_bytes: usize,
+    /// The same, of each author: facts, and their bytes.
+    own_by: BTreeMap<AccountId, (usize, usize)>,
     /// The last own fact that was released.
     pub(crate) released: Seq,
     /// Retries that were answered, and are not known to be on all disks.
@@ -108,15 +123,25 @@ pub(crate) struct Waiting {
 impl Waiting {
     pub(crate) fn push(&mut self, entry: Entry) {
         if entry.own.is_some() {
+            let bytes = entry.bytes();
             self.own += 1;
-            *self.own_by.entry(entry.author).or_default() += 1;
+            self.own_bytes += bytes;
+            let of_author = self.own_by.entry(entry.author).or_default();
+            *of_author = (of_author.0 + 1, of_author.1 + bytes);
         }
         self.entries.push_back(entry);
     }
 
     /// How many own facts of an account wait.
     pub(crate) fn of_account(&self, account: AccountId) -> usize {
-        self.own_by.get(&account).copied().unwrap_or_default()
+        self.own_by.get(&account).map_or(0, |&(facts, _)| facts)
+    }
+
+    /// Whether an account may have this many bytes more in flight, if all should have at most `most`: beyond that
+    /// everybody may have an equal part of it, and no less than [`LEAST_PART`].
+    pub(crate) fn has_room_for(&self, account: AccountId, bytes: usize, most: usize) -> bool {
+        let own = self.own_by.get(&account).map_or(0, |&(_, bytes)| bytes);
+        self.own_bytes < most || own + bytes <= (most / self.own_by.len().max(1)).max(LEAST_PART)
     }
 
     /// The next entry that may be released, if the own disk has everything up to `durable` and every
@@ -134,10 +159,12 @@ impl Waiting {
             self.entries.pop_front_if(|entry| free(entry))?
         };
         if entry.own.is_some() {
+            let bytes = entry.bytes();
             self.own -= 1;
-            if let Some(count) = self.own_by.get_mut(&entry.author) {
-                *count -= 1;
-                if *count == 0 {
+            self.own_bytes -= bytes;
+            if let Some(of_author) = self.own_by.get_mut(&entry.author) {
+                *of_author = (of_author.0 - 1, of_author.1 - bytes);
+                if of_author.0 == 0 {
                     self.own_by.remove(&entry.author);
                 }
             }

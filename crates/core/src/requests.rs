@@ -99,11 +99,8 @@ impl Core {
             Request::Send { to, text, key } => self.send_message(now, id, tag, to, text, key)?,
             Request::Pending { limit, after } => {
                 let account = self.logged_in(id)?.account;
-                self.room_for_jobs(id)?;
-                self.query(
-                    Job::Outbox { connection: id, tag },
-                    Query::Outbox { account, after, limit, bytes: ANSWER_BYTES },
-                );
+                let query = Query::Outbox { account, after, limit, bytes: ANSWER_BYTES };
+                self.look_up_page(account, Job::Outbox { connection: id, tag }, query)?;
             }
             Request::Block { who, on, key } => self.block(now, id, tag, &who, on, key)?,
             Request::Blocked { limit, after } => self.list_blocked(id, tag, limit, after)?,
@@ -120,9 +117,8 @@ impl Core {
             Request::History { with, limit, before, bytes } => self.history(id, tag, &with, limit, before, bytes)?,
             Request::Conversations { limit, before } => {
                 let account = self.logged_in(id)?.account;
-                self.room_for_jobs(id)?;
                 let job = Job::Conversations { connection: id, tag, account, limit, goes_on: before.is_some() };
-                self.query(job, Query::Conversations { account, before, limit, bytes: ANSWER_BYTES });
+                self.look_up_page(account, job, Query::Conversations { account, before, limit, bytes: ANSWER_BYTES })?;
             }
         }
         Ok(())
@@ -201,6 +197,10 @@ impl Core {
     pub(crate) fn room_of_account(&self, now: Now, account: AccountId, bytes: usize) -> Result<(), Refusal> {
         if self.waiting.of_account(account) >= self.config.settings.in_flight.div_ceil(IN_FLIGHT_PART) {
             hit("an account has its share in flight");
+            return Err(Refusal::TooMany { retry_ms: 100 });
+        }
+        if !self.waiting.has_room_for(account, bytes, self.config.settings.in_flight_bytes) {
+            hit("an account has its share of the bytes in flight");
             return Err(Refusal::TooMany { retry_ms: 100 });
         }
         let room = self.quotas.room(now.mono, account, (bytes + FACT_BYTES) as u64);
@@ -354,10 +354,8 @@ impl Core {
         };
         let other = other.ok_or(Refusal::NoSuchUser("There is no user of that name."))?;
         let bytes = bytes.min(ANSWER_BYTES);
-        self.room_for_jobs(id)?;
         let job = Job::History { connection: id, tag, with: other };
-        self.query(job, Query::History { one, other, before, limit, bytes });
-        Ok(())
+        self.look_up_page(one, job, Query::History { one, other, before, limit, bytes })
     }
 
     pub(crate) fn check(&mut self, id: ConnectionId, job: Job, password: crate::io::Password, hashes: Vec<String>) {

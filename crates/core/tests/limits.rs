@@ -4,7 +4,7 @@ mod world;
 
 use lastword_core::Input;
 use lastword_core::Settings;
-use lastword_core::io::{Answer, ConnectionId, DiskRoom, Password, Refusal, Request};
+use lastword_core::io::{Answer, ConnectionId, DiskRoom, Password, Receiver, Refusal, Request};
 use world::{World, send};
 
 fn texts(range: std::ops::Range<usize>) -> Vec<String> {
@@ -172,4 +172,58 @@ fn an_account_has_a_share_of_what_is_in_flight() {
     let taken = asked.iter().filter(|&&tag| matches!(world.answer(alice, tag), Some(Ok(_)))).count();
     assert_eq!(taken, 10);
     assert!(matches!(world.answer(bob, other), Some(Ok(_))));
+}
+
+/// What somebody writes waits for the disk behind all that was written before: of a flood of long messages only as much
+/// is taken as the disk soon has, and others write on.
+#[test]
+fn long_messages_of_one_account_leave_room_on_the_way_to_the_disk() {
+    const MOST: usize = 100_000;
+    let mut world = World::with(1, Settings { in_flight_bytes: MOST, ..Settings::default() });
+    let (alice, bob, carol) = (world.connect(0), world.connect(0), world.connect(0));
+    for (connection, name) in [(alice, "alice"), (bob, "bob"), (carol, "carol")] {
+        world.create(connection, name).unwrap();
+    }
+    let ask = |world: &mut World, connection, text: &str| {
+        let key = world.key();
+        world.ask(connection, send("bob", text, key))
+    };
+    let long = "x".repeat(10_000);
+    let asked: Vec<_> = (0..60).map(|_| ask(&mut world, alice, &long)).collect();
+    let other = ask(&mut world, carol, &long);
+    world.run(300);
+    let taken = asked.iter().filter(|&&tag| matches!(world.answer(alice, tag), Some(Ok(_)))).count();
+    assert_eq!(taken, MOST / 10_000);
+    assert!(matches!(world.answer(carol, other), Some(Ok(_))), "an equal part is free for everybody");
+    // What was told to come later finds room now.
+    assert_eq!(burst(&mut world, carol, "bob", 0..5).len(), 5);
+}
+
+/// An account that asks for a thousand pages has two of them looked up at a time, and all are answered.
+#[test]
+fn pages_of_an_account_wait_for_one_another() {
+    let mut world = World::with(1, Settings::default());
+    let (alice, bob) = (world.connect(0), world.connect(0));
+    world.create(alice, "alice").unwrap();
+    world.create(bob, "bob").unwrap();
+    world.send_text(alice, "bob", "hello");
+    world.run(100);
+    let history = || Request::History { with: Receiver::Name("bob".into()), limit: 10, before: None, bytes: 1000 };
+    let asked: Vec<_> = (0..1100).map(|_| world.ask(alice, history())).collect();
+    assert_eq!(world.looked_up_at_once(0), 2);
+    world.run(5000);
+    let answered = |tag| matches!(world.answer(alice, tag), Some(Ok(Answer::History { .. })));
+    let refused = |tag| matches!(world.answer(alice, tag), Some(Err(Refusal::TooMany { .. })));
+    assert_eq!(asked.iter().filter(|&&tag| answered(tag)).count(), 1002);
+    assert_eq!(asked.iter().filter(|&&tag| refused(tag)).count(), 98);
+    // Those of a connection that has gone are passed over, and the others go on.
+    let other = world.connect(0);
+    world.resume(other, "alice");
+    for _ in 0..10 {
+        world.ask(alice, history());
+    }
+    let last = world.ask(other, history());
+    world.hang_up(alice);
+    world.run(1000);
+    assert!(matches!(world.answer(other, last), Some(Ok(_))));
 }

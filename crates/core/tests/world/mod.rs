@@ -509,6 +509,12 @@ impl World {
         self.nodes[node].log.iter().map(|fact| fact.position).collect()
     }
 
+    /// Answers of the views that are on their way to a replica.
+    pub fn looked_up_at_once(&self, node: usize) -> usize {
+        let found = |happening: &&Happening| matches!(happening, Happening::Input { node: of, input: Input::Found(..), .. } if *of == node);
+        self.queue.values().filter(found).count()
+    }
+
     /// Bytes of facts that a replica has taken in and its disk has not.
     pub fn unsaved_bytes(&self, node: usize) -> usize {
         let unsaved = self.queue.values().map(|happening| match happening {

@@ -14,8 +14,8 @@ use super::outbox::{Outbox, Share, SharedEvent, ToClient, size_of};
 use crate::limits::Address;
 
 /// Bytes that may wait for all connections of one account, and for all clients. (What several wait for counts for each.)
-const ACCOUNT_BYTES: usize = 64 * 1024 * 1024;
-const ALL_BYTES: usize = 256 * 1024 * 1024;
+const ACCOUNT_BYTES: usize = 32 * 1024 * 1024;
+const ALL_BYTES: usize = 96 * 1024 * 1024;
 
 /// All clients that are connected.
 pub(super) struct Clients {

@@ -179,6 +179,8 @@ impl Running {
             reads: reads::Reads::new(std::time::Instant::now()),
             engine: engine.clone(),
             behind: behind.clone(),
+            pages: std::collections::VecDeque::new(),
+            since_page: 0,
             held: Vec::new(),
             tried: None,
         };

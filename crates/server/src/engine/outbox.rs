@@ -245,6 +245,7 @@ pub(crate) fn size_of(item: &ToClient) -> usize {
             conversations.iter().map(|conversation| conversation.last.message.text.len() + 400).sum()
         }
         ToClient::Answer(_, Ok(Answer::Names { names, .. })) => names.len() * 40,
+        ToClient::Answer(_, Ok(Answer::Blocked { people, .. })) => people.len() * 100,
         _ => 100,
     }
 }

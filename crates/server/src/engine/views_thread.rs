@@ -5,6 +5,7 @@
 //! before, and is missing on the page, it would not get at all, and later messages would come before it. So what
 //! the core decides by waits until the views have everything again.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -53,10 +54,22 @@ pub(super) struct ViewsThread {
     pub(super) reads: Reads,
     pub(super) engine: Engine,
     pub(super) behind: Arc<AtomicU64>,
+    /// Pages that are to be looked up when nothing else is to be done. The core bounds how many there can be.
+    pub(super) pages: VecDeque<(JobId, Query)>,
+    /// Other things that were done since the last of them.
+    pub(super) since_page: u32,
     /// Questions that wait until the disk has room. The core bounds how many there can be.
     pub(super) held: Vec<(JobId, Query)>,
     /// When the disk was last tried for them.
     pub(super) tried: Option<Instant>,
+}
+
+/// While other things come all the time, a page has its turn after this many of them.
+const PAGE_EVERY: u32 = 16;
+
+/// Whether this is a page that somebody reads: much work, for one person only. Everybody's logins and messages go first.
+fn is_page(query: &Query) -> bool {
+    matches!(query, Query::History { .. } | Query::Outbox { .. } | Query::Conversations { .. })
 }
 
 /// Whether the core rests on the answer: then it must have all that was applied before the question.
@@ -147,7 +160,26 @@ impl ViewsThread {
         let can_go_on = self.making.is_some() && !self.views.is_full();
         let wait = self.reads.wait(Instant::now()).unwrap_or(COMMIT_AFTER);
         let patience = if self.held.is_empty() { COMMIT_AFTER } else { ROOM_AGAIN };
-        jobs.recv_timeout(if can_go_on { Duration::ZERO } else { wait.min(patience) })
+        let wait = if can_go_on { Duration::ZERO } else { wait.min(patience) };
+        loop {
+            let next = match self.pages.is_empty() {
+                true => jobs.recv_timeout(wait),
+                false if self.since_page < PAGE_EVERY => jobs.recv_timeout(Duration::ZERO),
+                false => Err(RecvTimeoutError::Timeout),
+            };
+            match next {
+                Ok(ToViews::Query(job, query)) if is_page(&query) => self.pages.push_back((job, query)),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.since_page = 0;
+                    let page = self.pages.pop_front().map(|(job, query)| ToViews::Query(job, query));
+                    return page.ok_or(RecvTimeoutError::Timeout);
+                }
+                next => {
+                    self.since_page = self.since_page.saturating_add(1);
+                    return next;
+                }
+            }
+        }
     }
 
     /// Reads a piece of the log for a peer, if its time has come.
@@ -211,14 +243,57 @@ mod tests {
         Arc::new(Fact::new(position, Vec::new(), Stamp(seq), AccountId(1), Key(u128::from(seq)), body))
     }
 
+    fn thread_in(parent: &std::path::Path) -> (ViewsThread, mpsc::Receiver<ToCore>, DataDir, Log) {
+        let dir = DataDir::open(parent.join("data")).unwrap();
+        let log = Log::open(&dir).unwrap();
+        let views = Views::open(&dir, LogIndex::NONE, 0).unwrap();
+        let (to_core, answers) = mpsc::channel(10);
+        let options = crate::Options::new("127.0.0.1:1".parse().unwrap(), parent.to_owned());
+        let thread = ViewsThread {
+            views,
+            making: None,
+            reader: LogReader::open(&dir).unwrap(),
+            reads: Reads::new(Instant::now()),
+            engine: Engine::new(to_core, Arc::new(crate::metrics::Metrics::new(&options))),
+            behind: Arc::new(AtomicU64::new(0)),
+            pages: VecDeque::new(),
+            since_page: 0,
+            held: Vec::new(),
+            tried: None,
+        };
+        (thread, answers, dir, log)
+    }
+
+    /// Whoever reads a lot keeps nobody from logging in, and whoever logs in all the time keeps nobody from reading.
+    #[test]
+    fn logins_go_before_pages_and_pages_have_their_turn() {
+        let parent = tempfile::tempdir().unwrap();
+        let (mut thread, ..) = thread_in(parent.path());
+        let (to_views, jobs) = std::sync::mpsc::channel();
+        let page = Query::Conversations { account: BOB, before: None, limit: 10, bytes: 1000 };
+        for n in 0..3 {
+            to_views.send(ToViews::Query(JobId(n), page.clone())).unwrap();
+        }
+        for n in 100..140 {
+            to_views.send(ToViews::Query(JobId(n), Query::PendingCount(BOB))).unwrap();
+        }
+        let order: Vec<u64> = (0..43)
+            .map(|_| match thread.next(&jobs) {
+                Ok(ToViews::Query(JobId(n), _)) => n,
+                _ => panic!("there is more"),
+            })
+            .collect();
+        let places: Vec<usize> = (0..3).map(|n| order.iter().position(|&job| job == n).unwrap()).collect();
+        let every = PAGE_EVERY as usize;
+        assert_eq!(places, [every, 2 * every + 1, 42], "{order:?}");
+    }
+
     /// Found by real processes on a full disk: a client came to a replica whose views lacked the last second, got the
     /// next messages, and not those.
     #[test]
     fn a_page_of_what_waits_is_whole_also_after_a_full_disk() {
         let parent = tempfile::tempdir().unwrap();
-        let dir = DataDir::open(parent.path().join("data")).unwrap();
-        let mut log = Log::open(&dir).unwrap();
-        let mut views = Views::open(&dir, LogIndex::NONE, 0).unwrap();
+        let (mut thread, mut answers, _dir, mut log) = thread_in(parent.path());
         let facts: Vec<_> = (1..=2000).map(message).collect();
         log.append(&facts).unwrap();
         let applied = |(n, fact): (usize, &Arc<Fact>)| Applied {
@@ -227,15 +302,8 @@ mod tests {
             stamp: fact.stamp,
             change: Change::Message(fact.clone()),
         };
-        views.apply(&facts.iter().enumerate().map(applied).collect::<Vec<_>>()).unwrap();
-        views.limit_pages(1).unwrap();
-        let (to_core, mut answers) = mpsc::channel(10);
-        let options = crate::Options::new("127.0.0.1:1".parse().unwrap(), parent.path().to_owned());
-        let engine = Engine::new(to_core, Arc::new(crate::metrics::Metrics::new(&options)));
-        let reader = LogReader::open(&dir).unwrap();
-        let (reads, behind) = (Reads::new(Instant::now()), Arc::new(AtomicU64::new(0)));
-        let (held, tried) = (Vec::new(), None);
-        let mut thread = ViewsThread { views, making: None, reader, reads, engine, behind, held, tried };
+        thread.views.apply(&facts.iter().enumerate().map(applied).collect::<Vec<_>>()).unwrap();
+        thread.views.limit_pages(1).unwrap();
         let page = Query::Inbox { account: BOB, after: LogIndex::NONE, limit: 5000, bytes: u32::MAX };
         thread.look_up(JobId(1), page).unwrap();
         thread.look_up_held().unwrap();

@@ -17,7 +17,7 @@ use crate::peers::Problems;
 const NAMES: (u32, u32) = (100, 1000);
 const MESSAGES: (u32, u32) = (50, 500);
 const CONVERSATIONS: (u32, u32) = (100, 200);
-const BLOCKED: (u32, u32) = (100, 500);
+const BLOCKED: (u32, u32) = (100, 100);
 
 /// The longest text within a line, in bytes as it is escaped there: the rest is for all else that the line says.
 const ESCAPED_BYTES: usize = LINE_BYTES - 2048;
