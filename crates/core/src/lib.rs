@@ -216,7 +216,7 @@ impl Core {
         }
         let (change, effect) = self.apply(fact, index);
         if let release::Effect::Receipts { to, upto } = effect {
-            self.receipts.arrived(to, &upto, usize::MAX);
+            self.receipts.arrived(to, &upto.into_iter().collect(), usize::MAX);
         }
         self.outputs.push_back(Output::Apply(vec![Applied {
             index,

@@ -57,8 +57,7 @@ impl Receipts {
     }
 
     /// The messages to this account that have arrived, as this vector says: so many of them at most.
-    pub(crate) fn arrived(&mut self, to: AccountId, upto: &[Position], most: usize) -> Vec<(AccountId, Key)> {
-        let upto: VersionVector = upto.iter().copied().collect();
+    pub(crate) fn arrived(&mut self, to: AccountId, upto: &VersionVector, most: usize) -> Vec<(AccountId, Key)> {
         let mut arrived = Vec::new();
         for last in upto.iter() {
             let first = Position { incarnation: last.incarnation, seq: lastword_facts::Seq::NONE };
@@ -83,17 +82,21 @@ mod tests {
         Position { incarnation: Incarnation(1), seq: Seq(seq) }
     }
 
+    fn upto(seq: u64) -> VersionVector {
+        [at(seq)].into_iter().collect()
+    }
+
     #[test]
     fn whoever_writes_much_takes_nobody_else_s_receipts() {
         let (ann, bob, eve, mallory) = (AccountId(1), AccountId(2), AccountId(3), AccountId(4));
         let mut receipts = Receipts::new(100);
         receipts.expect(bob, at(1), ann, Key(1));
         (2..1000).for_each(|seq| receipts.expect(eve, at(seq), mallory, Key(u128::from(seq))));
-        assert_eq!(receipts.arrived(bob, &[at(1)], usize::MAX), [(ann, Key(1))]);
-        assert_eq!(receipts.arrived(eve, &[at(999)], usize::MAX).len(), 25);
+        assert_eq!(receipts.arrived(bob, &upto(1), usize::MAX), [(ann, Key(1))]);
+        assert_eq!(receipts.arrived(eve, &upto(999), usize::MAX).len(), 25);
         // What has arrived makes room.
         receipts.expect(eve, at(1000), mallory, Key(0));
-        assert_eq!(receipts.arrived(eve, &[at(1000)], usize::MAX), [(mallory, Key(0))]);
+        assert_eq!(receipts.arrived(eve, &upto(1000), usize::MAX), [(mallory, Key(0))]);
         assert!(receipts.by.is_empty());
     }
 }

@@ -7,10 +7,11 @@
 //!
 //! Who is told later is told how things are then: nothing here is a copy of the state, only of how far the telling is.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use lastword_facts::ids::{AccountId, Position};
+use lastword_facts::VersionVector;
+use lastword_facts::ids::{AccountId, Key, Position};
 use lastword_marks::hit;
 
 use crate::Core;
@@ -22,10 +23,12 @@ use crate::time::Now;
 pub(crate) struct Telling {
     /// The group's health was told to all listeners up to this connection; `None` when all know it.
     health: Option<ConnectionId>,
-    /// Whose confirms are to be told to the senders, and what they cover.
-    receipts: VecDeque<(AccountId, Vec<Position>)>,
-    /// Connections whose sessions may have ended.
-    ending: VecDeque<(ConnectionId, CloseReason)>,
+    /// Whose confirms are to be told to the senders, in this order: each account once.
+    confirming: VecDeque<AccountId>,
+    /// What those cover.
+    confirmed: BTreeMap<AccountId, VersionVector>,
+    /// Connections whose sessions may have ended: each once, however often that is found.
+    ending: BTreeMap<ConnectionId, CloseReason>,
     /// There is more of the log to release.
     pub(crate) release: bool,
 }
@@ -33,7 +36,7 @@ pub(crate) struct Telling {
 impl Telling {
     /// Whether a step is to be taken at once.
     pub(crate) fn is_due(&self) -> bool {
-        self.health.is_some() || !self.receipts.is_empty() || !self.ending.is_empty() || self.release
+        self.health.is_some() || !self.confirming.is_empty() || !self.ending.is_empty() || self.release
     }
 
     /// The group's health has changed: all are to be told, also those who were told of an earlier change.
@@ -43,7 +46,11 @@ impl Telling {
 
     /// An account has confirmed what these positions cover.
     pub(crate) fn begin_receipts(&mut self, account: AccountId, upto: Vec<Position>) {
-        self.receipts.push_back((account, upto));
+        let confirmed = self.confirmed.entry(account).or_insert_with(|| {
+            self.confirming.push_back(account);
+            VersionVector::new()
+        });
+        upto.into_iter().for_each(|position| confirmed.raise(position));
     }
 }
 
@@ -56,7 +63,7 @@ impl Core {
         self.tell_health();
         self.tell_receipts();
         for _ in 0..self.config.settings.step {
-            let Some((connection, reason)) = self.telling.ending.pop_front() else { break };
+            let Some((connection, reason)) = self.telling.ending.pop_first() else { break };
             self.end_if_over(connection, reason);
         }
     }
@@ -72,15 +79,27 @@ impl Core {
         }
     }
 
+    /// Tells a step's receipts, of as many confirms as that takes: as many confirms may come in a turn.
     fn tell_receipts(&mut self) {
-        let Some((account, upto)) = self.telling.receipts.front() else { return };
-        let account = *account;
-        let arrived = self.receipts.arrived(account, upto, self.config.settings.step);
-        if arrived.len() < self.config.settings.step {
-            self.telling.receipts.pop_front();
-        } else {
-            hit("receipts in steps");
+        let mut room = self.config.settings.step;
+        while room > 0
+            && let Some(&account) = self.telling.confirming.front()
+            && let Some(upto) = self.telling.confirmed.get(&account)
+        {
+            let arrived = self.receipts.arrived(account, upto, room);
+            if arrived.len() < room {
+                self.telling.confirming.pop_front();
+                self.telling.confirmed.remove(&account);
+            } else {
+                hit("receipts in steps");
+            }
+            // A confirm without any is looked up, too.
+            room -= arrived.len().max(1);
+            self.tell_arrived(account, arrived);
         }
+    }
+
+    fn tell_arrived(&mut self, account: AccountId, arrived: Vec<(AccountId, Key)>) {
         let name = self.directory.called(account);
         for (author, key) in arrived {
             // It was held back, and is covered by what came after it.
@@ -111,7 +130,7 @@ impl Core {
 
     /// What a connection does that is still to be ended must not count any more.
     pub(crate) fn end_first(&mut self, connection: ConnectionId) {
-        if let Some(&(_, reason)) = self.telling.ending.iter().find(|(ending, _)| *ending == connection) {
+        if let Some(reason) = self.telling.ending.remove(&connection) {
             self.end_if_over(connection, reason);
         }
     }

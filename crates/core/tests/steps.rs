@@ -7,6 +7,7 @@ mod world;
 use lastword_core::io::{Answer, CloseReason, ConnectionId, Event, Password, Refusal, Request};
 use lastword_core::{Input, Settings};
 use lastword_facts::LogIndex;
+use lastword_facts::token::Pos;
 use world::{World, send};
 
 fn listen(world: &mut World, connection: ConnectionId) {
@@ -150,6 +151,68 @@ fn receipts_of_thousands_come_in_steps() {
     let receipts = world.events[&alice].iter().filter(|event| matches!(event, Event::Receipt { .. })).count();
     assert_eq!(receipts, 5000);
     assert!(world.most_outputs <= 600, "{}", world.most_outputs);
+}
+
+/// How often the core asks for its next turn at once.
+fn turns(world: &mut World) -> usize {
+    let mut turns = 0;
+    while world.nodes[0].core.as_ref().and_then(|core| core.poll_timeout()) <= Some(world.now) {
+        world.input(0, Input::Timer);
+        turns += 1;
+    }
+    turns
+}
+
+/// Hundreds confirm one message each, and all of that is stored at once: it does not take a turn for each.
+#[test]
+fn many_small_confirms_are_told_together() {
+    let mut world = World::new(1);
+    let alice = world.connect(0);
+    world.create(alice, "alice").unwrap();
+    listen(&mut world, alice);
+    let readers: Vec<_> = (0..200)
+        .map(|n| {
+            let (reader, name) = (world.connect(0), format!("reader{n}"));
+            world.create(reader, &name).unwrap();
+            listen(&mut world, reader);
+            world.send_text(alice, &name, "x");
+            reader
+        })
+        .collect();
+    world.run(1000);
+    world.nodes[0].sync = std::time::Duration::from_millis(50);
+    for reader in readers {
+        let upto = world.events[&reader].iter().find_map(|event| match event {
+            Event::Message(view) => Some(Pos { order: view.message.order, index: view.message.index }),
+            _ => None,
+        });
+        world.ask(reader, Request::Delivered { upto: upto.expect("a message") });
+    }
+    world.run(40);
+    world.input(0, Input::Stored(LogIndex(world.nodes[0].log.len() as u64 + 200)));
+    let turns = turns(&mut world);
+    let receipts = world.events[&alice].iter().filter(|event| matches!(event, Event::Receipt { .. })).count();
+    assert_eq!(receipts, 200);
+    assert!(turns <= 3, "{turns} turns");
+}
+
+/// Each login looks at what else is logged in. Many at once don't make more of that than there are connections.
+#[test]
+fn connections_are_looked_at_once_however_many_sessions_open() {
+    let mut world = World::new(1);
+    let alice = world.connect(0);
+    world.create(alice, "alice").unwrap();
+    devices(&mut world, "alice", 300);
+    let others: Vec<_> = (0..20).map(|_| world.connect(0)).collect();
+    world.nodes[0].sync = std::time::Duration::from_millis(50);
+    for other in others {
+        world.ask(other, Request::Login { name: "alice".into(), password: Password("secret".into()) });
+    }
+    world.run(40);
+    world.input(0, Input::Stored(LogIndex(world.nodes[0].log.len() as u64 + 20)));
+    let turns = turns(&mut world);
+    assert!((1..=3).contains(&turns), "{turns} turns");
+    assert!(world.closed.is_empty());
 }
 
 /// Thousands of messages are stored with one sync, for an account with as many listeners as there may be.
