@@ -14,6 +14,9 @@ use crate::peer_message::{PeerMessage, Presence};
 
 /// Accounts in one message.
 const ACCOUNTS: usize = 10_000;
+/// Accounts that may be online at one other replica and are not known here yet, together with those that are: more than
+/// one process has connections.
+const ONLINE: usize = 1_000_000;
 
 /// What the others were told of who listens here.
 #[derive(Debug, Clone, Default)]
@@ -71,9 +74,13 @@ impl Core {
         for account in &presence.offline {
             link.online.remove(account);
         }
-        // Only accounts that there are: so there are never more than those.
-        let known = presence.online.iter().copied().filter(|&account| self.directory.any(account).is_some());
-        link.online.extend(known);
+        // Also those whose facts are still on their way from a third replica: they are told of only once. Their number
+        // has a bound of its own.
+        for &account in &presence.online {
+            if link.online.len() < ONLINE || self.directory.any(account).is_some() {
+                link.online.insert(account);
+            }
+        }
         self.on_come_or_gone(presence.offline.into_iter().chain(presence.online));
     }
 

@@ -231,3 +231,32 @@ fn nobody_is_told_who_did_not_ask_or_has_left() {
         assert_eq!(told(&mut world, connection), [""; 0]);
     }
 }
+
+/// Who listens where is told before the facts of a third replica have come, which say who that is.
+#[test]
+fn somebody_who_is_not_known_yet_is_online_once_they_are() {
+    let mut world = World::new(3);
+    person(&mut world, 2, "ann");
+    world.kill(0);
+    world.run(1000);
+    let dave = person(&mut world, 1, "dave");
+    world.send_text(dave, "ann", "hi");
+    world.run(200);
+    world.kill(1);
+    world.run(1000);
+    let mut here = listening(&mut world, 2, "dave");
+    world.run(200);
+    world.start(0);
+    world.run(3000);
+    let back = world.connect(0);
+    world.login(back, "ann").expect("logged in");
+    for online in [true, false, true] {
+        assert_eq!(conversations(&mut world, back, 9).0, [row("dave", online, "hi")]);
+        if online {
+            world.hang_up(here);
+        } else {
+            here = listening(&mut world, 2, "dave");
+        }
+        world.run(50);
+    }
+}
