@@ -134,7 +134,8 @@ impl Core {
         self.note_use(now, account, token);
         let notice = self.notice_for(account);
         let job = Job::LoginCount { connection: id, tag, account, token: None, notice };
-        self.query(job, Query::PendingCount(account));
+        self.confirm_delivered(now, account);
+        self.query_when_durable(job, Query::PendingCount(account));
         Ok(())
     }
 
@@ -152,6 +153,7 @@ impl Core {
         let login = self.logged_in(id)?;
         // The connection goes on without a login; all others of the session are ended.
         self.connections.log_out(id);
+        self.confirm_delivered(now, login.account);
         let body = Body::Logout(Logout { token: login.token });
         let fact = self.ledger.make(now, login.account, Some(key), body);
         self.admit(now, &fact, Some(Reply::Stored(id, tag)));
@@ -161,6 +163,7 @@ impl Core {
     pub(crate) fn delete(&mut self, now: Now, id: ConnectionId, tag: Tag, key: Key) -> Result<(), Refusal> {
         let login = self.logged_in(id)?;
         self.connections.log_out(id);
+        self.confirm_delivered(now, login.account);
         let fact = self.ledger.make(now, login.account, Some(key), Body::Delete);
         self.admit(now, &fact, Some(Reply::Stored(id, tag)));
         Ok(())
@@ -259,6 +262,7 @@ impl Core {
         }
         self.room_for_people()?;
         self.make_room_for_session(now, account)?;
+        self.confirm_delivered(now, account);
         let body = Body::Session(Session { token: token.hash(), password, at_ms: self.session_time(now) });
         let fact = self.ledger.make(now, account, None, body);
         self.connections.log_out(connection);

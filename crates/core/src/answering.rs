@@ -39,6 +39,9 @@ impl Core {
         if !applied.is_empty() {
             self.outputs.push_back(Output::Apply(applied));
         }
+        while let Some((_, job, query)) = self.waiting.lookups.pop_front_if(|(index, ..)| *index <= durable) {
+            self.outputs.push_back(Output::Query(job, query));
+        }
         while let Some((_, connection, tag, answer)) = self.waiting.reads.pop_front_if(|(index, ..)| *index <= durable)
         {
             self.outputs.push_back(Output::Answer(connection, tag, answer));
@@ -190,6 +193,16 @@ impl Core {
         let owner = job.connection().map(|connection| self.owner(connection));
         let id = self.jobs.begin(job, owner);
         self.outputs.push_back(Output::Query(id, query));
+    }
+
+    /// Looks something up once the views have all that is in the log now.
+    pub(crate) fn query_when_durable(&mut self, job: Job, query: Query) {
+        if self.ledger.durable_end == self.ledger.end {
+            return self.query(job, query);
+        }
+        let owner = job.connection().map(|connection| self.owner(connection));
+        let id = self.jobs.begin(job, owner);
+        self.waiting.lookups.push_back((self.ledger.end, id, query));
     }
 
     /// Something was looked up.

@@ -27,7 +27,8 @@ const PAGE_BYTES: u32 = 256 * 1024;
 /// Where too many connections of an account listen, it is worth another try after so long, in milliseconds.
 const LISTEN_RETRY_MS: u64 = 5000;
 
-/// What receivers have confirmed: gathered, so that one account makes at most one fact in 100 ms.
+/// What receivers have confirmed: gathered, so that one account makes at most one fact in 100 ms. (Besides one when it
+/// leaves or comes: what is gathered then becomes a fact at once, for nobody is to be shown twice what they confirmed.)
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Deliveries {
     accounts: BTreeMap<AccountId, Gathered>,
@@ -75,13 +76,20 @@ impl Deliveries {
         }
         None
     }
+
+    /// What one account has confirmed, before the time for its fact.
+    fn take(&mut self, account: AccountId) -> Option<Gathered> {
+        let gathered = self.accounts.get_mut(&account).map(std::mem::take);
+        gathered.filter(|gathered| !gathered.upto.is_empty())
+    }
 }
 
 impl Core {
-    pub(crate) fn on_listen(&mut self, connection: ConnectionId, tag: Tag) {
+    pub(crate) fn on_listen(&mut self, now: Now, connection: ConnectionId, tag: Tag) {
         let Some(login) = self.connections.login(connection) else { return };
+        self.confirm_delivered(now, login.account);
         self.connections.listen(connection, Listener::new(tag));
-        self.query(Job::ListenCount { connection, tag }, Query::PendingCount(login.account));
+        self.query_when_durable(Job::ListenCount { connection, tag }, Query::PendingCount(login.account));
     }
 
     /// Whether a connection may begin to listen. (One that listens already may begin anew.)
@@ -226,13 +234,23 @@ impl Core {
     /// Makes the facts of what was confirmed, for each account whose time has come.
     pub(crate) fn confirm_deliveries(&mut self, now: Now) {
         for _ in 0..self.config.settings.step {
-            let Some((account, Gathered { upto, requests })) = self.deliveries.next(now.mono, &self.config.settings)
-            else {
-                return;
-            };
-            let body = Body::Delivered(Delivered { upto: upto.iter().collect() });
-            let fact = self.ledger.make(now, account, None, body);
-            self.admit(now, &fact, Some(Reply::Nothing(requests)));
+            let Some((account, gathered)) = self.deliveries.next(now.mono, &self.config.settings) else { return };
+            self.make_delivered(now, account, gathered);
         }
+    }
+
+    /// Makes a fact of what an account has confirmed, at once: before a session ends, so that it is told on with the end,
+    /// and before it is looked up what waits for the account.
+    pub(crate) fn confirm_delivered(&mut self, now: Now, account: AccountId) {
+        if let Some(gathered) = self.deliveries.take(account) {
+            hit("gathered confirms made a fact early");
+            self.make_delivered(now, account, gathered);
+        }
+    }
+
+    fn make_delivered(&mut self, now: Now, account: AccountId, Gathered { upto, requests }: Gathered) {
+        let body = Body::Delivered(Delivered { upto: upto.iter().collect() });
+        let fact = self.ledger.make(now, account, None, body);
+        self.admit(now, &fact, Some(Reply::Nothing(requests)));
     }
 }

@@ -259,7 +259,7 @@ impl Core {
         self.last_call = at;
         match input {
             Input::Opened(connection) => self.connections.open(connection),
-            Input::Closed(connection) => self.on_closed(connection),
+            Input::Closed(connection) => self.on_closed(now, connection),
             Input::Request(connection, tag, request) => self.on_request(now, connection, tag, request),
             Input::Drained(connection) => self.on_drained(connection),
             Input::LinkUp(peer, link) => self.on_link_up(now, peer, link),

@@ -95,6 +95,8 @@ impl Core {
         let known = Some(account.changes_besides(key));
         self.password_changes.count(now.mono, login.account);
         let change = Change { password: hash, keep: Some(login.token), replaces, known };
+        // The other sessions end with it.
+        self.confirm_delivered(now, login.account);
         let fact = self.ledger.make(now, login.account, Some(key), Body::Password(change));
         self.admit(now, &fact, Some(Reply::Stored(connection, tag)));
         Ok(())

@@ -12,10 +12,11 @@ use std::sync::Arc;
 
 use lastword_facts::ids::{AccountId, Key, LogIndex, Position, Seq};
 use lastword_facts::token::{SessionToken, TokenHash};
+use lastword_facts::views::Query;
 use lastword_facts::{Fact, VersionVector};
 use lastword_marks::{Bug, planted};
 
-use crate::io::{Answer, CloseReason, ConnectionId, Refusal, Tag};
+use crate::io::{Answer, CloseReason, ConnectionId, JobId, Refusal, Tag};
 use crate::time::Mono;
 
 /// A fact of the log that was not released yet.
@@ -104,6 +105,8 @@ pub(crate) struct Waiting {
     pub(crate) rechecks: Vec<Recheck>,
     /// Answers that only wait for the own disk, by the place they wait for, in order.
     pub(crate) reads: VecDeque<(LogIndex, ConnectionId, Tag, Result<Answer, Refusal>)>,
+    /// Lookups that wait for the own disk in the same way: the views have nothing before it.
+    pub(crate) lookups: VecDeque<(LogIndex, JobId, Query)>,
     /// Own facts among the entries.
     pub(crate) own: usize,
     /// Bytes of those.

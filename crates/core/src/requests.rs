@@ -35,7 +35,10 @@ const IN_FLIGHT_PART: usize = 4;
 const JOBS_BYTES: usize = 32 * 1024 * 1024;
 
 impl Core {
-    pub(crate) fn on_closed(&mut self, connection: ConnectionId) {
+    pub(crate) fn on_closed(&mut self, now: Now, connection: ConnectionId) {
+        if let Some(login) = self.connections.login(connection) {
+            self.confirm_delivered(now, login.account);
+        }
         self.connections.close(connection);
         self.lists.forget(connection);
     }
@@ -108,7 +111,7 @@ impl Core {
                 let account = self.logged_in(id)?.account;
                 self.room_for_listener(id, account)?;
                 self.room_for_jobs(id)?;
-                self.on_listen(id, tag);
+                self.on_listen(now, id, tag);
             }
             Request::Delivered { upto } => {
                 self.logged_in(id)?;
