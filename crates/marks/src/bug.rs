@@ -160,6 +160,8 @@ bugs! {
     ShowsUnwanted,
     /// A token of what was seen says only its own message's stamp.
     SeenGoesBack,
+    /// Who is online elsewhere is forgotten if their account is not known here yet.
+    ForgetsUnknownOnline,
 
     // The client.
 

@@ -16,6 +16,7 @@ mod mended;
 mod names;
 mod on_disk;
 mod once;
+mod online;
 mod order;
 mod passwords;
 pub(crate) mod patience;
@@ -78,6 +79,7 @@ pub(crate) fn check(world: &mut World) {
     violations.extend(delivered::check(world));
     violations.extend(in_sync::check(world));
     violations.extend(equal::check(world));
+    violations.extend(online::check(world));
     violations.extend(mended::check(world));
     violations.extend(names::check(world));
     violations.extend(deleted::check(world));
