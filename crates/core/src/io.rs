@@ -433,7 +433,7 @@ pub enum Refusal {
     WrongLogin,
     /// Name and password, or the token, open nothing here. But this replica may lack what others have.
     #[error(
-        "This replica may lack what others have, and does not know this session, or this name with this password. Try another replica, or try again when it has caught up."
+        "Wrong name, password or session, or this server has not heard of it yet: it may lack what the other servers have. Try again in a moment, or try another server."
     )]
     NotKnownHere,
     /// There is no such account.
