@@ -1,5 +1,6 @@
 //! One question to one replica, on a connection of its own, without a client's failover.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use lastword_protocol::answer::Hello;
@@ -19,13 +20,23 @@ pub async fn ask_hello(address: &str, tls: Option<&Tls>, patience: Duration) -> 
     let late = |_| unavailable("it takes connections and says nothing");
     let connected = timeout(patience, TcpStream::connect(address)).await;
     let connected = connected.map_err(|_| unavailable("it can't be reached in time"))?;
-    let stream = connected.map_err(|error| unavailable(&error.to_string()))?;
+    let stream = connected.map_err(|error| unavailable(&why_not(&error)))?;
     match tls {
         None => timeout(patience, hello(stream)).await.map_err(late)?,
         Some(tls) => {
             let shaken = timeout(patience, tls.shake(stream, address)).await.map_err(late)?;
             timeout(patience, hello(shaken.map_err(|why| unavailable(&why))?)).await.map_err(late)?
         }
+    }
+}
+
+/// Why there is no connection, for a person.
+fn why_not(error: &std::io::Error) -> String {
+    match error.kind() {
+        // The system's own words for it are about a lookup.
+        _ if error.to_string().starts_with("failed to lookup") => "its host name can't be resolved".to_owned(),
+        ErrorKind::ConnectionRefused => "nothing listens there".to_owned(),
+        _ => error.to_string(),
     }
 }
 

@@ -90,7 +90,7 @@ fn compile(text: &str) -> Result<Regex, BadPattern> {
 /// The last line of what the library says.
 fn why(error: &dyn std::fmt::Display) -> BadPattern {
     let text = error.to_string();
-    BadPattern(text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned())
+    BadPattern(text.lines().last().unwrap_or_default().trim_start_matches("error: ").trim_end_matches('.').to_owned())
 }
 
 /// Finds a flag that switches Unicode on.

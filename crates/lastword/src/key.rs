@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use lastword_server::ClusterKey;
 
@@ -20,6 +20,12 @@ pub(crate) struct Arguments {
 /// Makes a key and writes it.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let file = arguments.file.display();
+    if let Some(folder) = arguments.file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+        bail!(
+            "can't write the key to {file}: the folder {} does not exist. Make it first, or name another file",
+            folder.display()
+        );
+    }
     ClusterKey::generate()?
         .write(&arguments.file)
         .with_context(|| format!("can't write the key to {file}; an existing file is never overwritten"))?;

@@ -243,3 +243,21 @@ fn ipv6_in_every_form() {
         assert_eq!((said[0].as_str(), code), ("> User not logged in", Some(0)), "{arguments:?}");
     }
 }
+
+/// A long script does not wait 30 s for each of its lines.
+#[test]
+fn without_a_server_a_script_waits_once() {
+    let nowhere = addresses(1).remove(0);
+    let began = Instant::now();
+    let mut chat = Chat::start(&[&nowhere]);
+    chat.say("help send\nstatus\n");
+    assert!(chat.line().contains("send NAME TEXT"));
+    assert_eq!(chat.line().split(" (").next(), Some("> No server answers"));
+    assert_eq!(chat.line(), "> User not logged in");
+    assert!(began.elapsed() < Duration::from_secs(5), "at once");
+    chat.say("list\nlist\nsend bob hello\nlist_pending\n");
+    let (said, code) = chat.end();
+    assert!(began.elapsed() < Duration::from_secs(45), "{:?}", began.elapsed());
+    assert!(said.iter().any(|line| line.starts_with("> Not sent to bob: hello (No server")), "{said:?}");
+    assert_eq!(code, Some(1));
+}

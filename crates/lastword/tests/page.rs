@@ -132,7 +132,7 @@ fn what_is_none_of_its_files() {
     ] {
         let answer = ask(&server.address, &format!("GET {path}"), &[]);
         assert_eq!(answer.status(), "404", "{path:?}");
-        assert!(answer.body.starts_with(b"There is the page at /"), "it says what there is");
+        assert!(answer.body.starts_with(b"Only /, /healthz"), "it says what there is");
     }
     assert_eq!(ask(&server.address, "GET /page.js\0", &[]).status(), "400", "that is no path at all");
     assert_eq!(ask(&server.address, "GET http://x/page.js", &[]).status(), "200", "as proxies ask");

@@ -145,10 +145,14 @@ fn without_a_server_it_is_said_what_waits_and_what_was_not_sent() {
         terminal.sees("the message to bob waits and will be sent");
         terminal.types("list\r");
         terminal.sees("`list` waits");
-        terminal.types("status\rquit\r");
+        terminal.types("status\r");
+        terminal.sees("User not logged in: type `login NAME`");
+        terminal.sees("No server answers (tried ");
+        terminal.types("help send\r");
+        terminal.sees("send NAME TEXT");
+        terminal.types("quit\r");
         terminal.sees("Not sent to bob: hello there");
         terminal.sees("Not done: list");
-        terminal.sees("Not done: status");
         assert_eq!(terminal.ends().code(), Some(1), "{kind}");
         assert!(terminal.is_right(), "{kind}");
     }
@@ -168,4 +172,46 @@ fn what_waited_for_a_server_is_sent_when_there_is_one() {
     terminal.sees("Sent message to ann");
     terminal.types("quit\r");
     assert!(terminal.ends().success());
+}
+
+/// What was typed after a command that was given up does no harm that its author did not want.
+#[test]
+fn an_account_is_not_deleted_after_a_message_that_was_given_up() {
+    let mut server = Server::start();
+    let mut terminal = chat("xterm", &server);
+    terminal.types("create ann secret\r");
+    terminal.sees("Created new");
+    server.stop(Signal::TERM);
+    terminal.sees("No server answers");
+    terminal.types("send ann hello\r");
+    terminal.sees("the message to ann waits");
+    std::thread::sleep(std::time::Duration::from_secs(12));
+    terminal.types("delete\r");
+    terminal.types("yes\r");
+    terminal.sees("`delete` waits");
+    terminal.sees("Not sent to ann: hello");
+    server.again();
+    terminal.sees("Not done: `delete`, because `send` before it was given up.");
+    terminal.types("history ann\r");
+    terminal.sees("No messages with ann");
+    terminal.types("send ann later\r");
+    terminal.sees("Sent message to ann");
+    terminal.types("history ann\r");
+    terminal.sees(" UTC] ann: later");
+    terminal.types("quit\r");
+    assert!(terminal.ends().success());
+}
+
+/// What is known is said before anything is asked for.
+#[test]
+fn without_a_login_nobody_is_asked_to_confirm() {
+    let server = Server::start();
+    for kind in KINDS {
+        let mut terminal = chat(kind, &server);
+        for line in ["delete\r", "password\r"] {
+            terminal.types(line);
+            terminal.sees("User not logged in: type `login NAME` or `create NAME`");
+        }
+        assert!(!terminal.shown().contains("for good?") && !terminal.shown().contains("Old password"));
+    }
 }

@@ -45,7 +45,7 @@ pub struct Pending {
 #[derive(Debug, thiserror::Error)]
 pub enum WrongFile {
     /// It is not of the right form.
-    #[error(transparent)]
+    #[error("the file is not what the original program writes: {0}")]
     Form(#[from] serde_json::Error),
     /// A user can't be.
     #[error("user {name:?}{what}")]

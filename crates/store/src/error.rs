@@ -87,7 +87,7 @@ pub enum StoreError {
         given: u64,
     },
     /// Views that can't be used can't be removed either.
-    #[error("views.db can't be used, and can't be removed to be made anew: {0}; remove it, then start again")]
+    #[error("views.db can't be used, and can't be removed to be rebuilt: {0}; remove it, then start again")]
     Stuck(std::io::Error),
     /// A message is not where the views say that it is: its record is damaged, or they are.
     #[error("no message can be read at place {0} of the log, where the views say that one is")]

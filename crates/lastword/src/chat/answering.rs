@@ -4,7 +4,7 @@ use lastword_client::protocol::answer::{BlockedPerson, Message, Sent};
 use lastword_client::{Answering, Client, Error};
 use serde_json::{Value, json};
 
-use super::command::{Change, Command, HELP};
+use super::command::{Change, Command, help_lines};
 use super::json;
 use super::names::Names;
 use super::said::Said;
@@ -23,18 +23,18 @@ pub(super) struct Context {
 
 /// Whether a command can't be carried out without a replica.
 pub(super) fn needs_server(command: &Command) -> bool {
-    !matches!(command, Command::Help | Command::Quit)
+    !matches!(command, Command::Help(_) | Command::Quit)
 }
 
 /// Waits for the answer to a message.
-pub(super) async fn sent(to: String, text: String, sent: Result<Answering<Sent>, Error>) -> Said {
+pub(super) async fn sent(to: String, text: String, sent: Result<Answering<Sent>, Error>, at_terminal: bool) -> Said {
     let answer = match sent {
         Ok(answering) => answering.await,
         Err(error) => Err(error),
     };
     match answer {
         Ok(sent) => Said::done(wording::sent(&to, &sent)).with(json::sent(&sent)),
-        Err(error) => refused(Asked::Send { to: &to, text: &text }, &error),
+        Err(error) => refused(Asked::Send { to: &to, text: &text }, &error, at_terminal),
     }
 }
 
@@ -57,29 +57,35 @@ pub(super) async fn answer(context: Context, command: Command) -> Said {
         }
         Command::Status => {
             let status = client.status().await;
-            status.map(|status| Said::lines(wording::status(&status)).with(json::status(&status)))
+            status.map(|status| Said::lines(wording::status(&status, context.at_terminal)).with(json::status(&status)))
         }
         Command::List { pattern } => list(&context, &pattern).await,
         Command::Send { to, text } => {
-            return sent(to.clone(), text.clone(), start_send(client, &to, &text).await).await;
+            let begun = start_send(client, &to, &text).await;
+            return sent(to, text, begun, context.at_terminal).await;
         }
         Command::ListPending => list_pending(client).await,
-        Command::History { with, count } => history(client, &with, count).await,
+        Command::History { with, count } => history(&context, &with, count).await,
         Command::Block { name } => client.block(&name).await.map(|_| Said::done(wording::blocked_now(&name))),
         Command::Unblock { name } => client.unblock(&name).await.map(|_| Said::done(wording::unblocked(&name))),
         Command::Blocked => list_blocked(client).await,
-        Command::Help => Ok(Said::lines(HELP.map(String::from).to_vec()).with(json!({ "help": HELP }))),
+        Command::Help(about) => {
+            let lines = help_lines(about);
+            let answer = json!({ "help": lines });
+            Ok(Said::lines(lines).with(answer))
+        }
         Command::Quit => Ok(Said::lines(Vec::new())),
     };
-    said.unwrap_or_else(|error| refused(asked, &error))
+    said.unwrap_or_else(|error| refused(asked, &error, context.at_terminal))
 }
 
 async fn start_send(client: &Client, to: &str, text: &str) -> Result<Answering<Sent>, Error> {
     client.start_send(lastword_client::protocol::Uuid::now_v7(), to, text).await
 }
 
-fn refused(asked: Asked, error: &Error) -> Said {
-    Said::refused(wording::refused(asked, error), &json::code(error))
+pub(super) fn refused(asked: Asked, error: &Error, at_terminal: bool) -> Said {
+    let given_up = matches!(error, Error::NoReplica { .. } | Error::NoAnswer { .. });
+    Said { given_up, ..Said::refused(wording::refused(asked, error, at_terminal), &json::code(error)) }
 }
 
 /// In a pipe nobody can be asked for a password.
@@ -167,12 +173,12 @@ async fn list_blocked(client: &Client) -> Result<Said, Error> {
     Ok(Said::lines(wording::blocked(&names)).with(answer))
 }
 
-async fn history(client: &Client, with: &str, count: u32) -> Result<Said, Error> {
+async fn history(context: &Context, with: &str, count: u32) -> Result<Said, Error> {
     let mut messages: Vec<Message> = Vec::new();
     let count = usize::try_from(count).unwrap_or(usize::MAX).min(SHOWN);
     while messages.len() < count {
         let limit = u32::try_from(count - messages.len()).unwrap_or(u32::MAX);
-        let page = client.history(with, Some(limit), messages.last().map(|last| last.pos.as_str())).await?;
+        let page = context.client.history(with, Some(limit), messages.last().map(|last| last.pos.as_str())).await?;
         let more = page.more && !page.messages.is_empty();
         messages.extend(page.messages);
         if !more {
@@ -181,5 +187,5 @@ async fn history(client: &Client, with: &str, count: u32) -> Result<Said, Error>
     }
     messages.truncate(count);
     let answer = json!({ "messages": messages.iter().rev().map(json::message).collect::<Value>() });
-    Ok(Said::lines(wording::history(with, &messages)).with(answer))
+    Ok(Said::lines(wording::history(with, &messages, context.at_terminal)).with(answer))
 }

@@ -17,7 +17,7 @@ pub(super) const HELP: [&str; 16] = [
     "block NAME               stop messages from NAME; they are not told",
     "unblock NAME             let messages from NAME through again",
     "blocked                  list the people you block",
-    "help                     show this list",
+    "help [COMMAND]           show this list, or what one command does",
     "quit                     leave (or Ctrl-D)",
     "A PASSWORD with spaces is quoted: \"my password\" or 'my password'. Messages to you appear as NAME: TEXT.",
 ];
@@ -48,20 +48,39 @@ const HISTORY: u32 = 20;
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(super) enum Command {
-    Create { name: String, password: Option<String> },
-    Login { name: String, password: Option<String> },
+    Create {
+        name: String,
+        password: Option<String>,
+    },
+    Login {
+        name: String,
+        password: Option<String>,
+    },
     Logout,
     Delete,
     Password(Option<Change>),
     Status,
-    List { pattern: String },
-    Send { to: String, text: String },
+    List {
+        pattern: String,
+    },
+    Send {
+        to: String,
+        text: String,
+    },
     ListPending,
-    History { with: String, count: u32 },
-    Block { name: String },
-    Unblock { name: String },
+    History {
+        with: String,
+        count: u32,
+    },
+    Block {
+        name: String,
+    },
+    Unblock {
+        name: String,
+    },
     Blocked,
-    Help,
+    /// About all commands, or one.
+    Help(Option<&'static str>),
     Quit,
 }
 
@@ -82,9 +101,16 @@ impl Command {
             Self::Block { .. } => "block",
             Self::Unblock { .. } => "unblock",
             Self::Blocked => "blocked",
-            Self::Help => "help",
+            Self::Help(_) => "help",
             Self::Quit => "quit",
         }
+    }
+}
+
+impl Command {
+    /// Whether there may be another login after it, or none.
+    pub fn changes_login(&self) -> bool {
+        matches!(self, Self::Create { .. } | Self::Login { .. } | Self::Logout | Self::Delete)
     }
 }
 
@@ -98,7 +124,7 @@ pub(super) struct Change {
 
 /// Whether a line may hold a password.
 pub(super) fn is_secret(line: &str) -> bool {
-    matches!(word(line).0, "create" | "login" | "password")
+    matches!(&*word(line).0.to_ascii_lowercase(), "create" | "login" | "password")
 }
 
 /// The first word, and what follows it, less one blank.
@@ -113,7 +139,9 @@ fn word(line: &str) -> (&str, &str) {
 /// What is wrong with it, in a sentence.
 pub(super) fn parse(line: &str) -> Result<Option<Command>, String> {
     let line = line.trim_end_matches(['\n', '\r']);
-    let (name, rest) = word(line);
+    let (typed, rest) = word(line);
+    // A keyboard may begin a line with a capital.
+    let name = &*typed.to_ascii_lowercase();
     let nothing_more = |command: Command| match rest.trim() {
         "" => Ok(Some(command)),
         more => Err(format!("`{name}` takes no arguments, but got `{more}`. `help` shows all commands.")),
@@ -133,9 +161,9 @@ pub(super) fn parse(line: &str) -> Result<Option<Command>, String> {
         "block" => only_name(name, rest, |name| Command::Block { name }),
         "unblock" => only_name(name, rest, |name| Command::Unblock { name }),
         "blocked" => nothing_more(Command::Blocked),
-        "help" => nothing_more(Command::Help),
+        "help" | "?" => help(rest),
         "quit" | "exit" => nothing_more(Command::Quit),
-        unknown => Err(unknown_command(unknown)),
+        _ => Err(unknown_command(typed)),
     }
 }
 
@@ -196,7 +224,25 @@ fn only_name(command: &str, rest: &str, make: fn(String) -> Command) -> Result<O
     }
 }
 
+fn help(rest: &str) -> Result<Option<Command>, String> {
+    let asked = rest.trim();
+    match NAMES.iter().find(|name| name.eq_ignore_ascii_case(asked)) {
+        Some(name) => Ok(Some(Command::Help(Some(name)))),
+        None if asked.is_empty() => Ok(Some(Command::Help(None))),
+        None => Err(unknown_command(asked)),
+    }
+}
+
+/// The lines of `help`, about all commands or one.
+pub(super) fn help_lines(about: Option<&str>) -> Vec<String> {
+    let is_meant = |line: &&&str| about.is_none_or(|about| line.split(' ').next() == Some(about));
+    HELP.iter().filter(is_meant).map(|line| (*line).to_owned()).collect()
+}
+
 fn unknown_command(unknown: &str) -> String {
+    if let Some(name) = unknown.strip_suffix(':').filter(|name| !name.is_empty()) {
+        return format!("There is no command `{unknown}`: to write to {name}, type `send {name} TEXT`.");
+    }
     let nearest = NAMES.iter().map(|name| (distance(unknown, name), name)).min();
     match nearest {
         Some((distance, name)) if distance <= 2 && distance < name.len().min(unknown.len()) => {
@@ -257,7 +303,11 @@ mod tests {
         assert_eq!(read("block ann"), Command::Block { name: "ann".into() });
         assert_eq!(read("unblock  ann "), Command::Unblock { name: "ann".into() });
         assert_eq!(read("blocked"), Command::Blocked);
-        assert_eq!((read("help"), read("quit")), (Command::Help, Command::Quit));
+        assert_eq!((read("help"), read("quit")), (Command::Help(None), Command::Quit));
+        assert_eq!((read("help Send"), read("?")), (Command::Help(Some("send")), Command::Help(None)));
+        assert_eq!(help_lines(Some("send")).len(), 1);
+        assert_eq!(read("SEND Bob Hi"), read("send Bob Hi"));
+        assert!(is_secret("Login ann pw"));
         assert!(parse(" \n").unwrap().is_none());
     }
 
@@ -301,7 +351,8 @@ mod tests {
             ("login ann 'open", "not closed"),
             ("login ann 'a' b", "after the quoted password"),
             ("sned bob hi", "did you mean `send`?"),
-            ("Login ann", "did you mean `login`?"),
+            ("bob: hi", "type `send bob TEXT`"),
+            ("help sned", "did you mean `send`?"),
             ("list_pnding", "did you mean `list_pending`?"),
             ("hello everybody", "did you mean `help`?"),
             ("thanks everybody", "`help` shows all commands"),

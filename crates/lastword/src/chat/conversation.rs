@@ -3,10 +3,12 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lastword_client::protocol::Uuid;
-use lastword_client::{Client, Event, Events};
+use lastword_client::{Client, Error, Event, Events};
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
@@ -16,7 +18,7 @@ use super::json;
 use super::names::Names;
 use super::output::Output;
 use super::said::Said;
-use super::wording;
+use super::wording::{self, Asked};
 
 /// How long at the end a replica may take to take note of what was shown, and then of the logout.
 const NOTE: Duration = Duration::from_secs(1);
@@ -31,7 +33,9 @@ pub(super) struct Conversation {
     alone: bool,
     /// A message was shown that the server may not know to be shown.
     unconfirmed: bool,
-    logged_in: bool,
+    /// What was tried when no replica answered last.
+    tried: String,
+    logged_in: Arc<AtomicBool>,
     /// How many messages that waited at the login are still to be shown.
     pub awaited: u64,
 }
@@ -39,8 +43,8 @@ pub(super) struct Conversation {
 /// A command that was begun.
 pub(super) struct UnderWay {
     /// On which line of the input it stood.
-    line: u64,
-    command: Command,
+    pub line: u64,
+    pub command: Command,
     pub began: Instant,
     /// A replica could be reached since it began.
     reached: bool,
@@ -73,7 +77,17 @@ impl UnderWay {
 
 impl Conversation {
     pub fn new(client: Client, events: Events, output: Output, names: Names) -> Self {
-        Self { client, events, output, names, alone: false, unconfirmed: false, logged_in: false, awaited: 0 }
+        Self {
+            client,
+            events,
+            output,
+            names,
+            alone: false,
+            unconfirmed: false,
+            tried: String::new(),
+            logged_in: Arc::default(),
+            awaited: 0,
+        }
     }
 
     /// Shows one thing.
@@ -112,10 +126,11 @@ impl Conversation {
             }
             Event::NoReplica { tried } => {
                 self.alone = true;
+                self.tried.clone_from(tried);
                 Said::event(wording::no_replica(tried), "no_server", json!({ "tried": tried }))
             }
             Event::LoggedOut { reason } => {
-                self.logged_in = false;
+                self.logged_in.store(false, Ordering::SeqCst);
                 Said::event(wording::session_over(*reason), "logged_out", json!({ "reason": json::reason(*reason) }))
             }
             other => match json::other(other) {
@@ -139,7 +154,7 @@ impl Conversation {
             Command::Send { to, text } => {
                 let client = self.client.clone();
                 let sent = self.meanwhile(client.start_send(Uuid::now_v7(), to, text)).await?;
-                Box::pin(answering::sent(to.clone(), text.clone(), sent))
+                Box::pin(answering::sent(to.clone(), text.clone(), sent, self.output.is_terminal()))
             }
             command => Box::pin(answering::answer(context, command.clone())),
         };
@@ -149,7 +164,9 @@ impl Conversation {
     /// Shows what came of a command. Says whether it was carried out.
     pub fn ended(&mut self, command: &UnderWay, said: Said) -> io::Result<bool> {
         let said = said.answering(command.line, Some(command.command.name()));
-        self.logged_in = said.login.unwrap_or(self.logged_in);
+        if let Some(logged_in) = said.login {
+            self.logged_in.store(logged_in, Ordering::SeqCst);
+        }
         if !command.is_message() {
             self.awaited = said.pending;
         }
@@ -195,6 +212,27 @@ impl Conversation {
         Ok(())
     }
 
+    /// Whether there is a login, kept up to date.
+    pub fn logged_in(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.logged_in)
+    }
+
+    /// Answers a command while no replica answers: `status` with what is known here, others with a refusal after `waited`.
+    pub fn answer_alone(&mut self, line: u64, command: &Command, waited: Duration) -> io::Result<()> {
+        let at_terminal = self.output.is_terminal();
+        let error = Error::NoReplica { waited, tried: self.tried.clone() };
+        let said = match command {
+            Command::Status => {
+                let logged_in = self.logged_in.load(Ordering::SeqCst);
+                let lines = wording::status_alone(&self.tried, logged_in, at_terminal);
+                Said { lines, ..answering::refused(Asked::Other, &error, at_terminal) }
+            }
+            Command::Send { to, text } => answering::refused(Asked::Send { to, text }, &error, at_terminal),
+            _ => answering::refused(Asked::Other, &error, at_terminal),
+        };
+        self.say(&said.answering(line, Some(command.name())))
+    }
+
     /// Whether a replica can be reached.
     pub fn is_connected(&self) -> bool {
         self.client.leader().is_some()
@@ -213,7 +251,7 @@ impl Conversation {
             // next login.
             let _ = timeout(NOTE, self.client.ping()).await;
         }
-        let logged_in = self.logged_in || left.iter().any(UnderWay::opens);
+        let logged_in = self.logged_in.load(Ordering::SeqCst) || left.iter().any(UnderWay::opens);
         if self.is_connected() && logged_in {
             // If no replica hears of it, the session ends by itself when it was not used for long.
             let _ = timeout(NOTE, self.client.logout()).await;

@@ -74,5 +74,7 @@ pub(crate) fn bad_arguments(command: &str, wrong: String) -> ! {
     let mut program = crate::Cli::command();
     program.build();
     let command = program.find_subcommand_mut(command).expect("this is run by it");
+    // The addresses' examples are those of the chat.
+    let wrong = wrong.replace("lastword chat ", &format!("lastword {} ", command.get_name()));
     command.error(ErrorKind::ValueValidation, wrong).exit()
 }

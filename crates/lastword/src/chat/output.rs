@@ -117,3 +117,15 @@ pub(crate) fn complain(error: &anyhow::Error) {
     let lines: Vec<String> = lines.split('\n').map(escape::one_line).collect();
     progress(&lines.join("\n"));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::in_full;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let cause = || anyhow::anyhow!("no such file");
+        assert_eq!(in_full(&cause().context("can't read it")), "can't read it: no such file");
+        assert_eq!(in_full(&cause().context("can't read it: no such file. Look")), "can't read it: no such file. Look");
+    }
+}

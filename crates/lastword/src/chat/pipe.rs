@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use lastword_client::{Client, Events};
 use tokio::sync::mpsc;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
+use super::answering::needs_server;
 use super::command::{self, Command};
 use super::conversation::{Conversation, UnderWay};
 use super::names::Names;
@@ -38,6 +39,7 @@ pub(super) async fn run(client: Client, events: Events, output: Output) -> anyho
         under_way: VecDeque::new(),
         line: 0,
         all_done: true,
+        given_up: false,
     };
     let ended = tokio::select! {
         biased;
@@ -62,6 +64,8 @@ struct Pipe {
     /// How many lines were read.
     line: u64,
     all_done: bool,
+    /// A command was given up because no server answered, and none has answered since.
+    given_up: bool,
 }
 
 impl Pipe {
@@ -107,6 +111,7 @@ impl Pipe {
             biased;
             said = first.answer() => {
                 if let Some(first) = self.under_way.pop_front() {
+                    self.given_up |= said.given_up;
                     self.all_done &= self.conversation.ended(&first, said)?;
                 }
             }
@@ -134,6 +139,15 @@ impl Pipe {
                 if !matches!(command, Command::Send { .. }) {
                     self.answer_all().await?;
                 }
+                self.given_up &= !self.conversation.is_connected();
+                let tells_alone = matches!(command, Command::Status) && self.is_alone_soon().await?;
+                if needs_server(&command) && (self.given_up || tells_alone) {
+                    // The waits of a long script don't add up.
+                    self.answer_all().await?;
+                    self.all_done = false;
+                    self.conversation.answer_alone(self.line, &command, Duration::ZERO)?;
+                    return Ok(true);
+                }
                 let mut begun = self.conversation.begin(self.line, command).await?;
                 self.conversation.tell_waiting([&mut begun], true)?;
                 let is_message = begun.is_message();
@@ -150,6 +164,18 @@ impl Pipe {
             }
         }
         Ok(true)
+    }
+
+    /// Whether no server answers. Until that is known, waits for it a moment.
+    async fn is_alone_soon(&mut self) -> io::Result<bool> {
+        let until = Instant::now() + PATIENCE;
+        while !self.conversation.is_connected() && !self.conversation.is_alone() {
+            tokio::select! {
+                shown = self.conversation.show_next_event() => shown?,
+                () = sleep_until(until) => break,
+            }
+        }
+        Ok(self.conversation.is_alone())
     }
 
     async fn answer_first(&mut self) -> io::Result<()> {

@@ -15,6 +15,8 @@ pub(super) struct Said {
     pub pending: u64,
     /// Whether there is a login after this, if it changes that.
     pub login: Option<bool>,
+    /// It was given up, since no server answered.
+    pub given_up: bool,
 }
 
 impl Said {
@@ -25,7 +27,7 @@ impl Said {
 
     /// A command was carried out, and has these lines to say.
     pub fn lines(lines: Vec<String>) -> Self {
-        Self { lines, json: json!({ "ok": {} }), done: true, pending: 0, login: None }
+        Self { lines, json: json!({ "ok": {} }), done: true, pending: 0, login: None, given_up: false }
     }
 
     /// A command was not carried out. The code is for programs.

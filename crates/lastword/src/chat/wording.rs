@@ -26,13 +26,16 @@ pub(super) enum Asked<'a> {
 }
 
 /// Why a command was not carried out.
-pub(super) fn refused(asked: Asked, error: &Error) -> String {
+pub(super) fn refused(asked: Asked, error: &Error, at_terminal: bool) -> String {
     match (asked, error.code()) {
         (Asked::Create, Some(Code::NameTaken)) => "Username is not unique, please try again.".into(),
         (Asked::Login, Some(Code::WrongLogin)) => {
             "Failed to login, please check username and/or password and try again.".into()
         }
-        (_, Some(Code::NotLoggedIn)) => NOT_LOGGED_IN.into(),
+        (_, Some(Code::NotLoggedIn)) => not_logged_in(at_terminal),
+        (Asked::Send { to, .. }, Some(Code::NoSuchUser)) if at_terminal => {
+            format!("The recipient user does not exist: there is nobody called {to}. `list` shows all names.")
+        }
         (Asked::Send { .. }, Some(Code::NoSuchUser)) => "The recipient user does not exist.".into(),
         (Asked::Send { to, text }, _) => match error {
             Error::NoReplica { .. } | Error::TooMany { .. } => format!("Not sent to {to}: {text} ({error})"),
@@ -41,6 +44,27 @@ pub(super) fn refused(asked: Asked, error: &Error) -> String {
         },
         _ => error.to_string(),
     }
+}
+
+/// For a person, with what to do.
+pub(super) fn not_logged_in(at_terminal: bool) -> String {
+    let more = if at_terminal { ": type `login NAME` or `create NAME`" } else { "" };
+    format!("{NOT_LOGGED_IN}{more}")
+}
+
+/// `status` while no server answers: what the client knows by itself.
+pub(super) fn status_alone(tried: &str, logged_in: bool, at_terminal: bool) -> Vec<String> {
+    let who =
+        if logged_in { "Logged in; this goes on when a server answers.".into() } else { not_logged_in(at_terminal) };
+    vec![who, no_replica(tried)]
+}
+
+/// A command that was typed after one that was given up, and might do harm without it.
+pub(super) fn not_without(command: &Command, given_up: &str) -> Said {
+    let name = command.name();
+    let text =
+        format!("Not done: `{name}`, because `{given_up}` before it was given up. Type `{name}` again to do it.");
+    Said::refused(text, "no_server")
 }
 
 /// What was tried tells why, where that is known.
@@ -136,15 +160,35 @@ pub(super) fn blocked(names: &[String]) -> Vec<String> {
     vec![format!("You block: {}", names.join(", "))]
 }
 
-pub(super) fn history(with: &str, messages: &[Message]) -> Vec<String> {
+/// What was said, oldest first. A person sees when, too.
+pub(super) fn history(with: &str, messages: &[Message], at_terminal: bool) -> Vec<String> {
     if messages.is_empty() {
         return vec![format!("No messages with {with}")];
     }
-    messages.iter().rev().map(message).collect()
+    let line = |said: &Message| match at_terminal {
+        true => format!("[{}] {}", utc(said.at), message(said)),
+        false => message(said),
+    };
+    messages.iter().rev().map(line).collect()
 }
 
-pub(super) fn status(status: &Status) -> Vec<String> {
-    let who = status.name.as_ref().map_or(NOT_LOGGED_IN.into(), |name| format!("Logged in as {name}"));
+/// A time in ms since 1970, as `YYYY-MM-DD HH:MM UTC`. The date is Howard Hinnant's `civil_from_days`.
+fn utc(at_ms: u64) -> String {
+    let minutes = at_ms / 60_000;
+    let days = minutes / (24 * 60) + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    // Months from March.
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", minutes / 60 % 24, minutes % 60)
+}
+
+pub(super) fn status(status: &Status, at_terminal: bool) -> Vec<String> {
+    let who = status.name.as_ref().map_or(not_logged_in(at_terminal), |name| format!("Logged in as {name}"));
     vec![who, group(&status.replica, &status.replicas, status.stale)]
 }
 
@@ -201,8 +245,10 @@ mod tests {
             (Asked::Other, Code::NoSuchUser, "The server's sentence."),
             (Asked::Create, Code::BadName, "The server's sentence."),
         ] {
-            assert_eq!(refused(asked, &error(code)), words);
+            assert_eq!(refused(asked, &error(code), false), words);
         }
+        assert!(refused(SEND, &error(Code::NoSuchUser), true).contains("nobody called bob"));
+        assert!(refused(SEND, &error(Code::NotLoggedIn), true).contains("`login NAME`"));
     }
 
     #[test]
@@ -227,9 +273,9 @@ mod tests {
     #[test]
     fn a_message_that_was_not_sent_is_named() {
         let (waited, tried) = (std::time::Duration::from_secs(30), String::from("h:1"));
-        let unsent = refused(SEND, &Error::NoReplica { waited, tried: tried.clone() });
+        let unsent = refused(SEND, &Error::NoReplica { waited, tried: tried.clone() }, false);
         assert!(unsent.starts_with("Not sent to bob: hi (No server"), "{unsent}");
-        let perhaps = refused(SEND, &Error::NoAnswer { waited, tried });
+        let perhaps = refused(SEND, &Error::NoAnswer { waited, tried }, false);
         assert!(perhaps.starts_with("Possibly not sent to bob: hi (No server"), "{perhaps}");
         let send = Command::Send { to: "bob".into(), text: "hi".into() };
         assert_eq!(left_undone(1, &send, false).lines, ["Not sent to bob: hi"]);
@@ -274,8 +320,11 @@ mod tests {
             seen: "s".into(),
         };
         let newest_first = [said("bob", "fine"), said("ann", "how are you?")];
-        assert_eq!(history("bob", &newest_first), ["ann: how are you?", "bob: fine"]);
-        assert_eq!(history("bob", &[]), ["No messages with bob"]);
+        assert_eq!(history("bob", &newest_first, false), ["ann: how are you?", "bob: fine"]);
+        assert_eq!(history("bob", &[], true), ["No messages with bob"]);
+        assert_eq!(history("bob", &newest_first, true)[0], "[1970-01-01 00:00 UTC] ann: how are you?");
+        assert_eq!(utc(1_764_356_885_000), "2025-11-28 19:08 UTC");
+        assert_eq!(utc(1_709_164_800_000), "2024-02-29 00:00 UTC");
     }
 
     #[test]
@@ -298,11 +347,11 @@ mod tests {
         ];
         let mut answer = Status { name: None, replica: "a".into(), stale: false, disk_full: false, replicas };
         assert_eq!(
-            status(&answer),
+            status(&answer, false),
             ["User not logged in", "Connected to a. Servers: a (a:1) up, b (b:1) catching up, c (c:1) down",]
         );
         (answer.name, answer.stale) = (Some("ann".into()), true);
-        let lines = status(&answer);
+        let lines = status(&answer, false);
         assert_eq!(lines[0], "Logged in as ann");
         assert!(lines[1].starts_with("Connected to a, which may be behind the others. Servers: "), "{}", lines[1]);
     }

@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// Stop accepting new messages and accounts when less than this much disk space is free (MiB). Logins, passwords and
-    /// deletions go on down to an eighth of it.
+    /// deletions work until less than an eighth of it is free.
     #[arg(long, value_name = "MIB", default_value_t = 64)]
     min_free: u64,
     /// Rebuild views that are this many facts behind while the server runs. For tests.

@@ -193,7 +193,7 @@ async fn respond(parts: &Parts, shared: &Arc<Shared>, upgraded: &AtomicBool) -> 
         return Response::text(StatusCode::BAD_REQUEST, "A request has one Host header.\n");
     }
     if ![Method::GET, Method::HEAD].contains(&parts.method) {
-        let text = "There is only GET and HEAD here.\n";
+        let text = "Only GET and HEAD work here.\n";
         return Response::text(StatusCode::METHOD_NOT_ALLOWED, text).with(header::ALLOW, "GET, HEAD");
     }
     let group = &shared.wire.group;
@@ -219,7 +219,7 @@ async fn respond(parts: &Parts, shared: &Arc<Shared>, upgraded: &AtomicBool) -> 
             Some(_) => Response::text(StatusCode::OK, "ok\n"),
         },
         _ => page::respond(parts, &group.members).unwrap_or_else(|| {
-            let text = "There is the page at /, and /healthz, /readyz, /metrics and /ws here.\n";
+            let text = "Only /, /healthz, /readyz, /metrics and /ws are served here.\n";
             Response::text(StatusCode::NOT_FOUND, text)
         }),
     }

@@ -64,10 +64,10 @@ pub(super) fn accept(asked: &Parts, shared: &Shared) -> Response {
         response.with(header::CONNECTION, "upgrade").with(header::SEC_WEBSOCKET_VERSION, "13")
     };
     if !names(header::UPGRADE, "websocket") || !names(header::CONNECTION, "upgrade") || asked.method != Method::GET {
-        return upgrade("This is the path for WebSockets.\n");
+        return upgrade("Only WebSocket connections work here.\n");
     }
     if values(&asked.headers, &header::SEC_WEBSOCKET_VERSION).next() != Some("13") {
-        return upgrade("Version 13 of WebSocket is spoken here.\n");
+        return upgrade("Only version 13 of WebSocket works here.\n");
     }
     let key = values(&asked.headers, &header::SEC_WEBSOCKET_KEY).next();
     let Some(key) = key.filter(|key| key.len() == KEY_BYTES) else {

@@ -211,7 +211,7 @@ fn log(page: &mut Families, core: &Gauges) {
     );
     page.gauge(
         "lastword_views_ready",
-        "0 while the views are made anew, and nobody is let in",
+        "0 while the views are being rebuilt, when nobody can log in",
         u64::from(core.views_ready),
     );
 }

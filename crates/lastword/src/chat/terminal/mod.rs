@@ -12,12 +12,14 @@ mod restore;
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use lastword_client::{Client, Events};
 use tokio::sync::mpsc;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::answering::needs_server;
 use super::command::Command;
@@ -36,6 +38,10 @@ const WELCOME: Duration = Duration::from_millis(1500);
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long at the end what is under way may take.
 const FINISH: Duration = Duration::from_secs(3);
+/// How long a command waits for a server, from when it was typed: as long as one that was sent to a server.
+const LIMIT: Duration = Duration::from_secs(30);
+/// How often is looked whether a server answers, or a command has waited too long.
+const LOOK: Duration = Duration::from_millis(100);
 /// How many messages may be on their way.
 const ON_THEIR_WAY: usize = 256;
 /// How many commands may wait for their turn before the prompt waits, too.
@@ -78,11 +84,20 @@ pub(super) async fn run(client: Client, events: Events) -> anyhow::Result<bool> 
     let (source, [screen, prompts]) = open(&names);
     let conversation = Conversation::new(client.clone(), events, Output::Terminal(screen), names);
     let (answered, answers) = channel();
-    let mut terminal =
-        Terminal { conversation, queue: VecDeque::new(), under_way: VecDeque::new(), answered, interrupted: false };
+    let mut terminal = Terminal {
+        conversation,
+        queue: VecDeque::new(),
+        under_way: VecDeque::new(),
+        given_up: None,
+        answered,
+        interrupted: false,
+        unanswered: Arc::default(),
+    };
     terminal.welcome(&client).await?;
     let (commands_in, commands) = mpsc::channel(QUEUED);
-    let prompt = Prompt { source, screen: Output::Terminal(prompts), commands: commands_in, answers };
+    let (logged_in, unanswered) = (terminal.conversation.logged_in(), Arc::clone(&terminal.unanswered));
+    let prompt =
+        Prompt { source, screen: Output::Terminal(prompts), commands: commands_in, answers, logged_in, unanswered };
     std::thread::spawn(move || prompt.run());
     let ended = terminal.run(commands, &mut signals).await;
     if ended.is_ok() && !signals.came() && terminal.conversation.is_connected() {
@@ -101,8 +116,18 @@ pub(super) async fn run(client: Client, events: Events) -> anyhow::Result<bool> 
 struct Queued {
     line: u64,
     command: Command,
+    typed: Instant,
     /// The user was told that it waits.
     told: bool,
+    /// The command before it that was given up, if any.
+    after: Option<&'static str>,
+}
+
+impl Queued {
+    /// Whether it could do harm where a command before it was not carried out.
+    fn is_final(&self) -> bool {
+        matches!(self.command, Command::Delete | Command::Logout | Command::Password(_))
+    }
 }
 
 struct Terminal {
@@ -110,10 +135,14 @@ struct Terminal {
     /// Commands that come after those that are under way.
     queue: VecDeque<Queued>,
     under_way: VecDeque<UnderWay>,
+    /// A command that was given up just now.
+    given_up: Option<&'static str>,
     /// To the prompt: a command was answered.
     answered: Sender<()>,
     /// A signal of Ctrl-C came, and no command since.
     interrupted: bool,
+    /// How many commands that log in or out the prompt has handed over and are not answered yet.
+    unanswered: Arc<AtomicUsize>,
 }
 
 impl Terminal {
@@ -151,34 +180,84 @@ impl Terminal {
     }
 
     fn on_command(&mut self, line: u64, command: Command) -> io::Result<()> {
-        let told = !self.under_way.is_empty() && self.conversation.is_alone();
-        if told {
-            self.conversation.say(&wording::waits(line, &command))?;
-            self.on_answered();
+        self.queue.push_back(Queued { line, command, typed: Instant::now(), told: false, after: None });
+        self.look_after_queue()
+    }
+
+    /// While no server answers: answers what needs none, says of the others that they wait, and gives up those that have
+    /// waited too long.
+    fn look_after_queue(&mut self) -> io::Result<()> {
+        if self.conversation.is_connected() {
+            return Ok(());
         }
-        self.queue.push_back(Queued { line, command, told });
+        let alone = self.conversation.is_alone();
+        for mut queued in std::mem::take(&mut self.queue) {
+            let waited = queued.typed.elapsed();
+            if waited >= LIMIT || (alone && matches!(queued.command, Command::Status)) {
+                let waited = Duration::from_secs(waited.as_secs());
+                self.conversation.answer_alone(queued.line, &queued.command, waited)?;
+                self.on_done(&queued.command);
+                if !matches!(queued.command, Command::Status) {
+                    self.given_up.get_or_insert(queued.command.name());
+                }
+                continue;
+            }
+            if !queued.told && (alone || waited >= PATIENCE) && needs_server(&queued.command) {
+                queued.told = true;
+                self.conversation.say(&wording::waits(queued.line, &queued.command))?;
+                self.on_answered();
+            }
+            self.queue.push_back(queued);
+        }
+        self.mark_given_up();
         Ok(())
+    }
+
+    /// Those that were typed before a command was given up, and come after it, know of it.
+    fn mark_given_up(&mut self) {
+        if let Some(name) = self.given_up.take() {
+            self.queue.iter_mut().for_each(|queued| queued.after = queued.after.or(Some(name)));
+        }
     }
 
     /// Takes what comes next. May be dropped without loss.
     async fn step(&mut self) -> io::Result<()> {
         while self.may_begin() {
             // It stays in the queue until it is begun: this may be dropped meanwhile.
-            let Some(Queued { line, command, told }) = self.queue.front().cloned() else { break };
+            let Some(queued) = self.queue.front().cloned() else { break };
+            if let Some(given_up) = queued.after.filter(|_| queued.is_final()) {
+                let said =
+                    wording::not_without(&queued.command, given_up).answering(queued.line, Some(queued.command.name()));
+                self.queue.pop_front();
+                self.conversation.say(&said)?;
+                self.on_done(&queued.command);
+                continue;
+            }
+            let Queued { line, command, told, .. } = queued;
             let mut begun = self.conversation.begin(line, command).await?;
             self.queue.pop_front();
             begun.told = told;
             self.under_way.push_back(begun);
             self.conversation.tell_waiting(&mut self.under_way, true)?;
         }
-        let Some(first) = self.under_way.front_mut() else { return self.conversation.show_next_event().await };
+        let waits = !self.queue.is_empty() && !self.conversation.is_connected();
+        let Some(first) = self.under_way.front_mut() else {
+            tokio::select! {
+                biased;
+                shown = self.conversation.show_next_event() => shown?,
+                () = sleep(LOOK), if waits => {}
+            }
+            return self.look_after_queue();
+        };
         let (patience, told) = (first.began + PATIENCE, first.told);
         tokio::select! {
             biased;
             said = first.answer() => {
                 if let Some(first) = self.under_way.pop_front() {
+                    self.given_up = said.given_up.then(|| first.command.name());
+                    self.mark_given_up();
                     self.conversation.ended(&first, said)?;
-                    self.on_answered();
+                    self.on_done(&first.command);
                 }
             }
             shown = self.conversation.show_next_event() => {
@@ -188,16 +267,28 @@ impl Terminal {
             () = sleep_until(patience), if !told && !self.conversation.is_connected() => {
                 self.conversation.tell_waiting(&mut self.under_way, false)?;
             }
+            () = sleep(LOOK), if waits => {}
         }
-        Ok(())
+        self.look_after_queue()
     }
 
     /// Whether the first in the queue need not wait for those under way: messages follow each other closely.
     fn may_begin(&self) -> bool {
         let Some(first) = self.queue.front() else { return false };
+        if needs_server(&first.command) && !self.conversation.is_connected() {
+            return false;
+        }
         let is_message = matches!(first.command, Command::Send { .. });
         self.under_way.is_empty()
             || (is_message && self.under_way.len() < ON_THEIR_WAY && self.under_way.iter().all(UnderWay::is_message))
+    }
+
+    /// A command that the prompt has handed over needs nothing more.
+    fn on_done(&self, command: &Command) {
+        if command.changes_login() {
+            self.unanswered.fetch_sub(1, Ordering::SeqCst);
+        }
+        self.on_answered();
     }
 
     fn on_answered(&self) {

@@ -1,5 +1,7 @@
 //! The thread that asks for lines.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use tokio::sync::mpsc;
 use super::super::command::{self, Change, Command};
 use super::super::output::Output;
 use super::super::said::Said;
+use super::super::wording;
 use super::{Ended, Source};
 
 /// What is said at the first Ctrl-C.
@@ -21,6 +24,10 @@ pub(super) struct Prompt {
     pub screen: Output,
     pub commands: mpsc::Sender<Command>,
     pub answers: Receiver<()>,
+    /// Whether there is a login.
+    pub logged_in: Arc<AtomicBool>,
+    /// How many commands that log in or out are handed over and not answered.
+    pub unanswered: Arc<AtomicUsize>,
 }
 
 /// A command is not carried out.
@@ -62,6 +69,10 @@ impl Prompt {
         }
         let command = match command::parse(line) {
             Ok(Some(Command::Quit)) => return None,
+            Ok(Some(Command::Help(about))) => {
+                let _ = self.screen.say(&Said::lines(command::help_lines(about)));
+                return Some(false);
+            }
             Ok(Some(command)) => self.complete(command),
             Ok(None) => return Some(false),
             Err(wrong) => {
@@ -78,6 +89,9 @@ impl Prompt {
             Err(Dropped::Refused) => return Some(false),
         };
         while self.answers.try_recv().is_ok() {}
+        if command.changes_login() {
+            self.unanswered.fetch_add(1, Ordering::SeqCst);
+        }
         self.commands.blocking_send(command).ok()?;
         // A slow answer comes above the prompt.
         let _ = self.answers.recv_timeout(ANSWER);
@@ -86,6 +100,19 @@ impl Prompt {
 
     /// Asks for what was left out.
     fn complete(&mut self, command: Command) -> Result<Command, Dropped> {
+        if self.unanswered.load(Ordering::SeqCst) == 0 {
+            // What is known already is said before anything is asked for.
+            let logged_in = self.logged_in.load(Ordering::SeqCst);
+            match command {
+                Command::Create { .. } | Command::Login { .. } if logged_in => {
+                    return Err(self.refuse("You are logged in already: `logout` first."));
+                }
+                Command::Delete | Command::Password(_) if !logged_in => {
+                    return Err(self.refuse(&wording::not_logged_in(true)));
+                }
+                _ => {}
+            }
+        }
         Ok(match command {
             Command::Create { name, password: None } => {
                 Command::Create { name, password: Some(self.ask_new("Password: ")?) }
