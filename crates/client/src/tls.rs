@@ -4,9 +4,10 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use lastword_protocol::date::day_of;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -79,7 +80,24 @@ impl Tls {
 fn why_not(error: &std::io::Error) -> String {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidMessage(_)) => "this server doesn't use TLS; try without --tls and --ca".to_owned(),
-        Some(wrong @ rustls::Error::InvalidCertificate(_)) => format!("its certificate isn't trusted: {wrong}"),
+        Some(rustls::Error::InvalidCertificate(wrong)) => wrong_certificate(wrong),
         _ => format!("TLS failed: {error}"),
+    }
+}
+
+/// Why a certificate is refused. All begin with "its certificate".
+fn wrong_certificate(wrong: &CertificateError) -> String {
+    let day = |time: &UnixTime| day_of(i64::try_from(time.as_secs()).unwrap_or(i64::MAX / 2));
+    match wrong {
+        CertificateError::ExpiredContext { not_after, .. } => format!("its certificate expired on {}", day(not_after)),
+        CertificateError::Expired => "its certificate has expired".to_owned(),
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            format!("its certificate is not valid before {} (are the clocks right?)", day(not_before))
+        }
+        // The verifier has no other name for it, and its crate is none of ours.
+        CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+            "its certificate was made as an authority: make it with CA:FALSE".to_owned()
+        }
+        _ => format!("its certificate isn't trusted: {}", rustls::Error::InvalidCertificate(wrong.clone())),
     }
 }

@@ -156,7 +156,51 @@ impl Group {
                     of the server's own certificate."
                 .to_owned();
         }
-        "No server answers. Are the servers running, and are these their addresses?".to_owned()
+        let running = self.running_unasked();
+        if running.is_empty() {
+            return "No server answers. Are the servers running, and are these their addresses?".to_owned();
+        }
+        running.join(" ")
+    }
+
+    /// A sentence for each replica that runs, and could not be asked all the same: to start it again is no use.
+    fn running_unasked(&self) -> Vec<String> {
+        let unasked = self.0.iter().filter_map(|(name, row)| {
+            let why = row.said.as_ref().err()?.text.as_str();
+            let what = if why.contains("its certificate ") {
+                "its certificate is not accepted (why stands above): replace it, and send the server SIGHUP"
+            } else if why.contains("within TLS only") {
+                "it takes TLS only, and was asked in plain text: give --tls or --ca"
+            } else if why.contains("doesn't use TLS") {
+                "it takes plain text only, and was asked with TLS: start it with --tls-cert and --tls-key, or leave out --tls and --ca"
+            } else if self.is_in_sync_for_others(name) {
+                "it can't be asked from here, although others have it in sync: check its address and the firewall"
+            } else {
+                return None;
+            };
+            Some(format!("{} runs, but {what}.", name.replace(char::is_control, "?")))
+        });
+        unasked.collect()
+    }
+
+    fn is_in_sync_for_others(&self, name: &str) -> bool {
+        let hellos = self.0.values().filter_map(|row| row.said.as_ref().ok());
+        hellos
+            .flat_map(|hello| &hello.replicas)
+            .any(|replica| replica.name == name && replica.state == ReplicaState::InSync)
+    }
+
+    /// Some answer, and some don't.
+    fn some_answer(&self, answering: usize) -> String {
+        let (all, running) = (self.0.len(), self.running_unasked());
+        let mut said = vec![format!("{answering} of {all} servers answer.")];
+        let down = all - answering - running.len();
+        said.extend(running);
+        if down > 0 {
+            let which = if said.len() > 1 { "those that are down" } else { "the others" };
+            said.push(format!("Start {which} again; they catch up by themselves."));
+        }
+        said.join(" ")
     }
 
     fn verdict(&self) -> String {
@@ -170,7 +214,7 @@ impl Group {
                 format!("All {all} answer and are in sync, but there are problems. See above.")
             }
             _ if answering == all => "All answer, but not all are in sync yet. See above.".to_owned(),
-            _ => format!("{answering} of {all} servers answer. Start the others again; they catch up by themselves."),
+            _ => self.some_answer(answering),
         }
     }
 }
@@ -233,6 +277,30 @@ async fn ask_all(addresses: &[String], tls: Option<&Tls>) -> Vec<(String, Result
 mod tests {
     use super::*;
 
+    /// "Start it again" is said of those only that are down.
+    #[test]
+    fn one_that_runs_and_can_not_be_asked_is_not_to_be_started_again() {
+        use ReplicaState::{Down, InSync, Own};
+        let a = || hello("a", false, &[("a", Own), ("b", InSync), ("c", Down)]);
+        let silent = |why: &str| Row { address: "x:1".into(), said: Err(Refusal::new(Code::Unavailable, why)) };
+        let verdict = |b: &str| group(vec![("a", a()), ("b", silent(b)), ("c", silent("refused"))]).verdict();
+        for (why, what) in [
+            ("its certificate expired on 2026-01-01", "send the server SIGHUP"),
+            ("This server speaks with clients within TLS only: connect with TLS (`--tls`).", "give --tls or --ca"),
+            ("this server doesn't use TLS; try without --tls and --ca", "--tls-cert"),
+            ("it can't be reached in time", "the firewall"),
+        ] {
+            let said = verdict(why);
+            assert!(said.starts_with("1 of 3 servers answer. b runs, but ") && said.contains(what), "{said}");
+            assert!(said.ends_with(" Start those that are down again; they catch up by themselves."), "{said}");
+        }
+        let b_only = hello("a", false, &[("a", Own), ("b", InSync)]);
+        let said = group(vec![("a", b_only), ("b", silent("refused"))]).verdict();
+        assert!(said.contains("b runs, but") && !said.contains("Start"), "{said}");
+        let expired = group(vec![("x:1", silent("its certificate has expired"))]).verdict();
+        assert!(expired.starts_with("x:1 runs, but its certificate"), "{expired}");
+    }
+
     fn hello(name: &str, stale: bool, states: &[(&str, ReplicaState)]) -> Row {
         let replica = |&(name, state): &(&str, ReplicaState)| lastword_client::protocol::answer::Replica {
             name: name.to_owned(),
@@ -284,7 +352,7 @@ mod tests {
         strange.said.as_mut().expect("it answered").server = "\x1b[31mred".into();
         assert!(group(vec![("a", strange)]).table().contains("?[31mred"));
         assert!(
-            silent.table().contains("b        b:1      -      no answer: refused\n1 of 2 servers answer"),
+            silent.table().contains("b        b:1      -      no answer: refused\n1 of 2 servers answer. b runs"),
             "{}",
             silent.table()
         );

@@ -39,8 +39,14 @@ impl Authority {
 
     /// Writes a certificate for a host and its key.
     fn certify(&self, host: &str, certificate: &Path, key: &Path) {
+        self.certify_with(host, certificate, key, |_| {});
+    }
+
+    /// The same, of another make.
+    fn certify_with(&self, host: &str, certificate: &Path, key: &Path, make: impl Fn(&mut CertificateParams)) {
         let own_key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![host.to_owned()]).expect("parameters");
+        let mut params = CertificateParams::new(vec![host.to_owned()]).expect("parameters");
+        make(&mut params);
         let signed = params.signed_by(&own_key, &self.issuer).expect("signed");
         std::fs::write(certificate, signed.pem()).expect("written");
         std::fs::write(key, own_key.serialize_pem()).expect("written");
@@ -264,4 +270,58 @@ fn what_is_wrong_with_tls_is_said() {
     let _server = Server::start_at(&address, &words(&arguments(&authority, host(&address))));
     let answer = said(&address, &Authority::new());
     assert!(answer.contains("certificate isn't trusted") && answer.contains("The servers answered"), "{answer}");
+}
+
+/// Only clients see the dates, and refuse: so the server says it, too, and where it is asked how it is.
+#[test]
+fn a_certificate_that_clients_refuse_is_named_on_both_sides() {
+    let places = process::addresses(2);
+    let authority = Authority::new();
+    let tls = arguments(&authority, host(&places[0]));
+    let ca = authority.file("ca.pem");
+    let status = || {
+        let status = lastword(&["status", &places[0], "--ca", ca.to_str().expect("UTF-8")]);
+        String::from_utf8_lossy(&status.stdout).into_owned()
+    };
+    let list = places.join(",");
+    let mut good = tls;
+    good.extend(["--group".to_owned(), list.clone()]);
+    let _good = Server::start_at(&places[0], &words(&good));
+    let files = ["other-cert.pem", "other-key.pem"].map(|name| authority.file(name));
+    let certify = |make: &dyn Fn(&mut CertificateParams)| {
+        authority.certify_with(host(&places[1]), &files[0], &files[1], make);
+    };
+    let path = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let other = vec!["--tls-cert".into(), path(&files[0]), "--tls-key".into(), path(&files[1]), "--group".into(), list];
+    certify(&|params| {
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2021, 2, 3);
+    });
+    let other = Server::start_at(&places[1], &words(&other));
+    assert!(other.log().contains("it expired on 2021-02-03"), "{}", other.log());
+    let page = process::http(&places[1], "GET", "/metrics");
+    assert!(page.contains("\nlastword_tls_certificate_expiry_seconds 1612310400\n"), "{page}");
+    wait_until("they are in sync", || status().contains("b in sync"));
+    let said = status();
+    assert!(said.contains("its certificate expired on 2021-02-03"), "{said}");
+    assert!(said.contains("1 of 2 servers answer. b runs, but") && !said.contains("Start"), "{said}");
+
+    certify(&|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
+    other.signal(Signal::HUP);
+    wait_until("what is wrong is said", || status().contains("made as an authority: make it with CA:FALSE"));
+    certify(&|params| params.not_before = rcgen::date_time_ymd(4000, 1, 1));
+    other.signal(Signal::HUP);
+    wait_until("what is wrong is said", || status().contains("is not valid before 4000-01-01"));
+    assert!(other.log().contains("it is not valid before 4000-01-01"), "{}", other.log());
+}
+
+/// What was forgotten is said at the start: with a key of its own and nobody to share it, a server is alone.
+#[test]
+fn a_server_with_a_key_and_no_group_is_warned_of() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let key = process::key_file(folder.path(), "key");
+    let place = format!("0.0.0.0:{}", free_port());
+    let warned = |arguments: &[&str]| Server::start_at(&place, arguments).log().contains("a group of one");
+    assert!(warned(&["--insecure", "--key", &key]));
+    assert!(!warned(&["--insecure", "--key", &key, "--group", &place]));
 }

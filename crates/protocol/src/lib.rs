@@ -6,6 +6,7 @@
 //!
 //! * [`request`]: what a client asks: [`Request`], [`Op`].
 //! * [`answer`]: what a server answers: [`Answer`], and the `ok` object of each operation.
+//! * [`date`]: days, as messages of both sides write them.
 //! * [`event`]: what a server says unasked: [`Event`].
 //! * [`error`]: why something was not done: [`Refusal`], [`Code`].
 //! * [`mod@line`]: a line of the server, as a client reads it: [`ServerLine`].
@@ -13,6 +14,7 @@
 //! Unknown fields are ignored in both directions, so that either side can be newer.
 
 pub mod answer;
+pub mod date;
 pub mod error;
 pub mod event;
 pub mod line;

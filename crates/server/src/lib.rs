@@ -36,6 +36,7 @@ mod reports;
 pub mod sniff;
 mod stream;
 mod tls;
+mod validity;
 
 use std::future::Future;
 use std::net::SocketAddr;

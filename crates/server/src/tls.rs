@@ -4,7 +4,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -16,12 +16,21 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::error::ServerError;
+use crate::validity::Validity;
 
 /// A server's certificate and its key, in files.
 pub struct Certificates {
     certificate: PathBuf,
     key: PathBuf,
-    config: RwLock<Arc<ServerConfig>>,
+    read: RwLock<Read>,
+}
+
+/// What stood in the files when they were read.
+#[derive(Clone)]
+struct Read {
+    config: Arc<ServerConfig>,
+    /// Of the whole chain, if it can be told.
+    validity: Option<Validity>,
 }
 
 impl fmt::Debug for Certificates {
@@ -36,8 +45,8 @@ impl Certificates {
     /// # Errors
     /// A file can't be read, is not PEM, or the two don't belong together.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, ServerError> {
-        let config = RwLock::new(Arc::new(config(certificate, key)?));
-        Ok(Self { certificate: certificate.to_owned(), key: key.to_owned(), config })
+        let read = RwLock::new(read(certificate, key)?);
+        Ok(Self { certificate: certificate.to_owned(), key: key.to_owned(), read })
     }
 
     /// Reads them again. New connections get what was read; those that are open go on with what they had.
@@ -45,17 +54,35 @@ impl Certificates {
     /// # Errors
     /// As [`Certificates::read`]; then the server goes on with those that it has.
     pub fn reread(&self) -> Result<(), ServerError> {
-        let config = Arc::new(config(&self.certificate, &self.key)?);
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        let read = read(&self.certificate, &self.key)?;
+        *self.read.write().unwrap_or_else(PoisonError::into_inner) = read;
         Ok(())
     }
 
+    /// Warns in the log if clients refuse the certificate because of its dates, or will within 14 days.
+    pub fn warn_of_dates(&self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+        if let Some(warning) = self.current().validity.and_then(|validity| validity.warning(now)) {
+            let path = self.certificate.display();
+            tracing::warn!("the TLS certificate {path}: {warning}. Replace it, and send this server SIGHUP");
+        }
+    }
+
+    /// When the first certificate of the chain ends, in seconds since 1970, if that can be told.
+    pub(crate) fn end(&self) -> Option<i64> {
+        self.current().validity.map(|validity| validity.until)
+    }
+
+    fn current(&self) -> Read {
+        self.read.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn acceptor(&self) -> TlsAcceptor {
-        self.config.read().unwrap_or_else(PoisonError::into_inner).clone().into()
+        self.current().config.into()
     }
 }
 
-fn config(certificate: &Path, key: &Path) -> Result<ServerConfig, ServerError> {
+fn read(certificate: &Path, key: &Path) -> Result<Read, ServerError> {
     let wrong = |path: &Path, what: String| ServerError::Tls { path: path.to_owned(), what };
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -63,13 +90,15 @@ fn config(certificate: &Path, key: &Path) -> Result<ServerConfig, ServerError> {
     if chain.is_empty() {
         return Err(wrong(certificate, "there is no certificate in it".to_owned()));
     }
+    let validity = Validity::of_all(chain.iter().map(AsRef::as_ref));
     let private = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, pem_error(error)))?;
-    ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| wrong(certificate, error.to_string()))?
         .with_no_client_auth()
         .with_single_cert(chain, private)
-        .map_err(|error| wrong(key, format!("with the certificate {}: {error}", certificate.display())))
+        .map_err(|error| wrong(key, format!("with the certificate {}: {error}", certificate.display())))?;
+    Ok(Read { config: Arc::new(config), validity })
 }
 
 fn pem_error(error: rustls::pki_types::pem::Error) -> String {

@@ -91,6 +91,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         warn_if_others_read(key, "the cluster key");
     }
     arguments.tls.warn_if_others_read_key();
+    options.certificates.iter().for_each(|certificates| certificates.warn_of_dates());
+    if arguments.key.is_some() && arguments.group.is_empty() && !options.listen.is_loopback() {
+        tracing::warn!(
+            "this server is a group of one: there is a --key, and no --group. If it is to be one of several, stop it, and start it with --group and the list of all"
+        );
+    }
     // One thread for the network and the core, beside those of the disks: enough, and the least to hand things
     // over to.
     let runtime = tokio::runtime::Builder::new_current_thread()

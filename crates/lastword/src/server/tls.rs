@@ -67,7 +67,10 @@ pub(super) async fn reread_at_hangup(certificates: Option<Arc<Certificates>>) ->
     let mut hangup = signal(SignalKind::hangup())?;
     while hangup.recv().await.is_some() {
         match certificates.as_ref().map(|certificates| certificates.reread()) {
-            Some(Ok(())) => tracing::info!("SIGHUP: the certificate was read again; new connections get it"),
+            Some(Ok(())) => {
+                tracing::info!("SIGHUP: the certificate was read again; new connections get it");
+                certificates.iter().for_each(|certificates| certificates.warn_of_dates());
+            }
             Some(Err(error)) => tracing::error!("SIGHUP: the certificate stays the one it was: {error}"),
             None => tracing::info!("SIGHUP: there is no certificate to read again"),
         }

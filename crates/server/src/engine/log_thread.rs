@@ -162,7 +162,7 @@ impl LogThread {
             ),
             DiskRoom::None => tracing::error!(
                 "the disk of {dir} is full to the last: nothing new is taken, and nobody can log in with a password, until \
-                 there is room. People who are logged in can read and delete"
+                 there is room. People who are logged in can read; what they delete waits if there is no room even for that"
             ),
         }
         self.engine.give_blocking(ToCore::Input(Input::DiskRoom(now)));

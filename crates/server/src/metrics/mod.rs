@@ -29,6 +29,7 @@ use tokio::sync::Semaphore;
 
 use crate::Options;
 use crate::peers::Problems;
+use crate::tls::Certificates;
 pub(crate) use connections::Connections;
 use counts::Counts;
 use histogram::{FACTS, Histogram, TIMES};
@@ -65,6 +66,8 @@ pub(crate) struct Metrics {
     pub(crate) problems: Problems,
     /// What else the core has reported.
     told: Counts<Told>,
+    /// For clients within TLS.
+    certificates: Option<Arc<Certificates>>,
     /// When the process began, more or less.
     began: SystemTime,
     /// The data directory.
@@ -95,6 +98,7 @@ impl Metrics {
             left: options.group.iter().map(|_| Counts::default()).collect(),
             problems: Problems::default(),
             told: Counts::default(),
+            certificates: options.certificates.clone(),
             began: SystemTime::now(),
             dir: options.data.clone(),
             connections_max: options.limits.connections,

@@ -42,6 +42,11 @@ pub(super) fn write(metrics: &Metrics, group: &Group, core: Option<&Sample>, mac
         disk(&mut page, machine);
         process(&mut page, machine);
     }
+    page.gauge_if(
+        "lastword_tls_certificate_expiry_seconds",
+        "When the TLS certificate ends, or the first of its chain, in seconds since 1970",
+        metrics.certificates.as_ref().and_then(|certificates| certificates.end()),
+    );
     let began = metrics.began.duration_since(UNIX_EPOCH).map(|since| since.as_secs_f64());
     page.gauge_if("process_start_time_seconds", "When this process began, in seconds since 1970", began.ok());
     let mut text = String::new();
