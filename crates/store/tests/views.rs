@@ -333,6 +333,39 @@ fn all_conversations_stand_by_their_last_messages() {
 }
 
 /// Thousands who write once and delete themselves push nobody out of a list, and cost nothing when it is read.
+/// Whoever deletes an account with very many messages under way keeps nobody waiting: most go later, and nobody sees
+/// them meanwhile.
+#[test]
+fn what_a_deleted_account_has_under_way_goes_in_steps() {
+    let (_parent, dir) = data();
+    let mut feed = Feed::new(&dir);
+    feed.message(&Draft { from: CAROL, ..Draft::new(1) }.fact(at(2, 1)));
+    for n in 2..=4001 {
+        feed.message(&Draft::new(n).fact(at(1, n)));
+    }
+    feed.message(&Draft { from: CAROL, to: ALICE, ..Draft::new(4002) }.fact(at(2, 2)));
+    let count = Query::PendingCount(BOB);
+    assert_eq!(feed.views.query(&count).unwrap(), Found::Count(4001));
+    feed.apply(at(1, 5000), 1, Change::Deleted(account(ALICE, true)));
+    assert_eq!(feed.views.query(&count).unwrap(), Found::Count(1), "only carol's");
+    assert_eq!(feed.inbox(BOB).len(), 1);
+    assert!(feed.views.has_to_drop() && feed.views.pending() > 3000, "{}", feed.views.pending());
+    feed.views.commit().unwrap();
+    drop(feed);
+    // It goes on after a start.
+    let mut views = Views::open(&dir, LogIndex(u64::MAX), 0).unwrap();
+    let mut steps = 0;
+    while views.has_to_drop() {
+        views.drop_some().unwrap();
+        steps += 1;
+    }
+    assert!((10..20).contains(&steps), "{steps} steps");
+    assert_eq!((views.pending(), views.query(&count).unwrap()), (1, Found::Count(1)));
+    drop(views);
+    let views = Views::open(&dir, LogIndex(u64::MAX), 0).unwrap();
+    assert!(views.made_anew().is_none() && !views.has_to_drop() && views.pending() == 1);
+}
+
 #[test]
 fn deleted_accounts_take_no_place_in_a_list() {
     let (_parent, dir) = data();

@@ -116,6 +116,9 @@ impl ViewsThread {
             }
             self.look_up_held()?;
             self.read_for_peers()?;
+            if self.making.is_none() && self.views.has_to_drop() {
+                self.views.drop_some()?;
+            }
             let waits = uncommitted > 0 || self.views.is_full();
             if uncommitted >= COMMIT_BYTES || waits && committed.elapsed() >= COMMIT_AFTER {
                 self.views.commit()?;
@@ -157,7 +160,7 @@ impl ViewsThread {
 
     /// The next job. Without one: views in the making are gone on with, and what peers ask for is read in its time.
     fn next(&mut self, jobs: &Receiver<ToViews>) -> Result<ToViews, RecvTimeoutError> {
-        let can_go_on = self.making.is_some() && !self.views.is_full();
+        let can_go_on = self.making.is_some() && !self.views.is_full() || self.views.has_to_drop();
         let wait = self.reads.wait(Instant::now()).unwrap_or(COMMIT_AFTER);
         let patience = if self.held.is_empty() { COMMIT_AFTER } else { ROOM_AGAIN };
         let wait = if can_go_on { Duration::ZERO } else { wait.min(patience) };

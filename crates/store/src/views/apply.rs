@@ -79,10 +79,14 @@ impl Views {
         let first = self.stand.0 + 1 - self.uncommitted.len() as u64;
         let changes = self.uncommitted.iter().enumerate().skip(self.written);
         let batch = Batch::of(changes.map(|(n, change)| (LogIndex(first + n as u64), change)));
+        let deletes = batch.deletes();
         match batch.write(&self.connection, &self.log, &mut self.deleted, &mut self.lasts) {
             Ok(more) => {
                 self.written = self.uncommitted.len();
                 self.pending = self.pending.saturating_add_signed(more);
+                if deletes {
+                    self.dropping = self.load_dropping()?;
+                }
                 Ok(())
             }
             Err(StoreError::Sqlite(error)) if is_full(&error) => {
@@ -94,7 +98,7 @@ impl Views {
     }
 
     /// Back to the last commit, in the file; in memory nothing is forgotten.
-    fn roll_back(&mut self) -> Result<(), StoreError> {
+    pub(super) fn roll_back(&mut self) -> Result<(), StoreError> {
         self.written = 0;
         self.pending = self.pending_committed;
         self.lasts.forget();
@@ -104,7 +108,7 @@ impl Views {
         Ok(())
     }
 
-    fn end_transaction(&self) -> rusqlite::Result<()> {
+    pub(super) fn end_transaction(&self) -> rusqlite::Result<()> {
         {
             let mut state = self.connection.prepare_cached("INSERT OR REPLACE INTO state VALUES (?1, ?2)")?;
             state.execute(params!["place", small(self.stand.0)])?;

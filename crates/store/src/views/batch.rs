@@ -21,6 +21,9 @@ use crate::error::StoreError;
 use crate::read::LogReader;
 use crate::sql::{Id, Whole, small};
 
+/// Messages from or to a deleted account that go with its deletion; the others go later, in steps.
+const DROPPED_AT_ONCE: usize = 1000;
+
 /// Changes, by kind.
 #[derive(Default)]
 pub(super) struct Batch<'changes> {
@@ -59,6 +62,11 @@ impl<'changes> Batch<'changes> {
         batch
     }
 
+    /// Whether an account is deleted by it.
+    pub fn deletes(&self) -> bool {
+        !self.deleted.is_empty()
+    }
+
     /// Writes all of it. `deleted`: the accounts that are, of all; `lasts`: the last messages that are known.
     /// Says how many more messages wait now.
     pub fn write(
@@ -89,14 +97,16 @@ impl<'changes> Batch<'changes> {
         for &account in &self.deleted {
             lasts.drop_account(connection, account)?;
         }
-        let mut writing = Writing { connection, log, deleted, lasts, delivered: HashMap::new(), more: 0 };
+        let mut writing = Writing::new(connection, log, deleted, lasts);
         let raised = writing.raise(self.delivered)?;
         let again = writing.put_messages(self.messages)?;
         for raise in raised {
             writing.deliver(raise)?;
         }
         for account in self.deleted {
-            writing.drop_pending(account)?;
+            let sql = "INSERT OR IGNORE INTO dropping VALUES (?1)";
+            connection.prepare_cached(sql)?.execute(params![Id::from(account)])?;
+            writing.drop_pending(account, DROPPED_AT_ONCE)?;
         }
         for (place, fact) in again {
             writing.put_copy(place, fact)?;
@@ -113,18 +123,27 @@ struct Raise {
     upto: Seq,
 }
 
-struct Writing<'views> {
+pub(super) struct Writing<'views> {
     connection: &'views Connection,
     log: &'views LogReader,
     deleted: &'views HashSet<AccountId>,
     lasts: &'views mut KnownLasts,
     /// What is delivered, as far as it was asked for.
     delivered: HashMap<(AccountId, Incarnation), Seq>,
-    /// So many more messages wait than before.
-    more: i64,
+    /// How many more messages wait than before.
+    pub more: i64,
 }
 
-impl Writing<'_> {
+impl<'views> Writing<'views> {
+    pub fn new(
+        connection: &'views Connection,
+        log: &'views LogReader,
+        deleted: &'views HashSet<AccountId>,
+        lasts: &'views mut KnownLasts,
+    ) -> Self {
+        Self { connection, log, deleted, lasts, delivered: HashMap::new(), more: 0 }
+    }
+
     /// Merges by maximum what is delivered.
     fn raise(&mut self, delivered: HashMap<(AccountId, Incarnation), Seq>) -> Result<Vec<Raise>, StoreError> {
         let mut raised = Vec::new();
@@ -258,6 +277,7 @@ impl Writing<'_> {
         unwanted: bool,
         receiver: AccountId,
         fits: impl Fn(&Waiting) -> bool,
+        most: usize,
     ) -> Result<Vec<Waiting>, StoreError> {
         let mut found = Vec::new();
         let set = if unwanted { &SHUT } else { &INBOX };
@@ -266,7 +286,7 @@ impl Writing<'_> {
             if waiting.receiver == receiver && fits(&waiting) {
                 found.push(waiting);
             }
-            waiting.receiver == receiver
+            waiting.receiver == receiver && found.len() < most
         })?;
         Ok(found)
     }
@@ -284,7 +304,7 @@ impl Writing<'_> {
     fn deliver(&mut self, Raise { account, incarnation, before, upto }: Raise) -> Result<(), StoreError> {
         // Only what waits is looked at.
         let reached = |waiting: &Waiting| waiting.position.incarnation == incarnation && waiting.position.seq <= upto;
-        let mut delivered = self.waiting(false, account, reached)?;
+        let mut delivered = self.waiting(false, account, reached, usize::MAX)?;
         // What was copied up to `before` was delivered then.
         let sql = "SELECT place FROM copies WHERE receiver = ?1 AND incarnation = ?2 AND seq > ?3 AND seq <= ?4";
         let mut copies = self.connection.prepare_cached(sql)?;
@@ -297,23 +317,33 @@ impl Writing<'_> {
         self.edit_waiting(&delivered, Edit::Remove)
     }
 
-    fn drop_pending(&mut self, account: AccountId) -> Result<(), StoreError> {
-        let mut dropped = self.waiting(false, account, |_| true)?;
-        dropped.extend(self.waiting(true, account, |_| true)?);
+    /// Takes out what waits to and from a deleted account: this many messages at most. Says whether that was all.
+    pub fn drop_pending(&mut self, account: AccountId, most: usize) -> Result<bool, StoreError> {
+        let mut dropped = self.waiting(false, account, |_| true, most)?;
+        dropped.extend(self.waiting(true, account, |_| true, most.saturating_sub(dropped.len()))?);
         let mut sent = Vec::new();
+        let room = most.saturating_sub(dropped.len());
         OUTBOX.up(self.connection, &account.0.to_be_bytes(), |entry| {
-            let is_his = entry.starts_with(&account.0.to_be_bytes());
-            if is_his {
-                sent.push(entries::place_of(entry));
+            let is_theirs = entry.starts_with(&account.0.to_be_bytes()) && sent.len() < room;
+            if is_theirs {
+                sent.push(*entry);
             }
-            is_his
+            is_theirs
         })?;
+        let done = dropped.len() + sent.len() < most;
         let mut messages = Messages::new(self.connection, self.log);
-        for place in sent {
+        for entry in &sent {
+            let place = entries::place_of(entry);
             let to = messages.read(place)?.to;
             dropped.extend(self.waiting_at(to, place)?);
         }
-        self.edit_waiting(&dropped, Edit::Remove)
+        self.edit_waiting(&dropped, Edit::Remove)?;
+        OUTBOX.edit(self.connection, sent.into_iter().map(|entry| (entry, Edit::Remove)).collect())?;
+        if done {
+            let sql = "DELETE FROM dropping WHERE account = ?1";
+            self.connection.prepare_cached(sql)?.execute(params![Id::from(account)])?;
+        }
+        Ok(done)
     }
 
     /// The message of a place, at another position: the smallest order counts, with all that is said there,

@@ -17,6 +17,7 @@
 
 mod apply;
 mod batch;
+mod dropping;
 mod entries;
 mod leaves;
 mod messages;
@@ -24,7 +25,7 @@ mod partners;
 mod query;
 mod snapshot;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use lastword_facts::VersionVector;
 use lastword_facts::ids::{AccountId, LogIndex, Stamp};
@@ -40,7 +41,7 @@ use crate::read::LogReader;
 use crate::sql::small;
 
 /// The version of the views' schema and of what applying means: others are made anew.
-const VERSION: i64 = 11;
+const VERSION: i64 = 12;
 
 const SCHEMA: &str = "
     CREATE TABLE state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -58,6 +59,7 @@ const SCHEMA: &str = "
     CREATE TABLE shut (first BLOB PRIMARY KEY, entries BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE recent (first BLOB PRIMARY KEY, entries BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE ahead (author BLOB PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE dropping (account BLOB PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE copies (
         receiver BLOB NOT NULL, incarnation INTEGER NOT NULL, seq INTEGER NOT NULL, place INTEGER NOT NULL,
         PRIMARY KEY (receiver, incarnation, seq)) WITHOUT ROWID;
@@ -86,6 +88,8 @@ pub struct Views {
     full: bool,
     /// The accounts that are deleted.
     deleted: HashSet<AccountId>,
+    /// Those of them of which something still waits.
+    dropping: BTreeSet<AccountId>,
     lasts: KnownLasts,
     /// How many messages wait for their receivers, with what is in the open transaction.
     pending: u64,
@@ -167,6 +171,7 @@ impl Views {
         views.latest_ms = state("latest_ms")?.unwrap_or(0) as u64;
         views.vector = views.load_vector()?;
         views.deleted = views.load_deleted()?;
+        views.dropping = views.load_dropping()?;
         // A program that did not keep the count has left it at another place.
         let kept = if state("pending_place")? == Some(small(stand)) { state("pending")? } else { None };
         views.pending = match kept {
@@ -218,6 +223,7 @@ impl Views {
             written: 0,
             full: false,
             deleted: HashSet::new(),
+            dropping: BTreeSet::new(),
             lasts: KnownLasts::default(),
             pending: 0,
             pending_committed: 0,

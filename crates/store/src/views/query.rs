@@ -7,7 +7,7 @@ use lastword_facts::ids::{AHEAD_MS, AccountId, Key, LogIndex, Order};
 use lastword_facts::views::{Found, MESSAGE_BYTES, MessageRecord, Query};
 
 use super::Views;
-use super::entries::{self, ASIDE, HISTORY, INBOX, KEYS, Last, OUTBOX, Waiting};
+use super::entries::{self, ASIDE, HISTORY, INBOX, INBOX_ENTRY, KEYS, Last, OUTBOX, Waiting};
 use super::messages::Messages;
 use super::partners;
 use crate::error::StoreError;
@@ -25,7 +25,8 @@ impl Views {
             Query::Inbox { account, after, limit, bytes } => {
                 let mut page = Page::new(limit, bytes);
                 INBOX.up(&self.connection, &entries::inbox_from(account, after.next()), |entry| {
-                    page.take(entry.starts_with(&account.0.to_be_bytes()), entries::waiting_place(entry))
+                    let is_theirs = entry.starts_with(&account.0.to_be_bytes());
+                    is_theirs && self.is_gone(entry) || page.take(is_theirs, entries::waiting_place(entry))
                 })?;
                 self.found(page)
             }
@@ -61,18 +62,23 @@ impl Views {
     fn pending_count(&self, account: AccountId) -> Result<u64, StoreError> {
         let mut count = 0;
         INBOX.up(&self.connection, &account.0.to_be_bytes(), |entry| {
-            let is_his = entry.starts_with(&account.0.to_be_bytes());
-            count += u64::from(is_his);
-            is_his
+            let is_theirs = entry.starts_with(&account.0.to_be_bytes());
+            count += u64::from(is_theirs && !self.is_gone(entry));
+            is_theirs
         })?;
         Ok(count)
+    }
+
+    /// Whether the author of a message that waits is deleted: it is only still to be taken out (`dropping`).
+    fn is_gone(&self, entry: &[u8; INBOX_ENTRY]) -> bool {
+        !self.dropping.is_empty() && self.deleted.contains(&Waiting::read(entry, false).author)
     }
 
     fn mailbox(&self, account: AccountId, senders: u32) -> Result<Found, StoreError> {
         let mut by: HashMap<AccountId, u64> = HashMap::new();
         INBOX.up(&self.connection, &account.0.to_be_bytes(), |entry| {
             let is_theirs = entry.starts_with(&account.0.to_be_bytes());
-            if is_theirs {
+            if is_theirs && !self.is_gone(entry) {
                 *by.entry(Waiting::read(entry, false).author).or_default() += 1;
             }
             is_theirs
