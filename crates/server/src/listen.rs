@@ -31,6 +31,8 @@ const UNPLACED_PATIENCE: Duration = Duration::from_secs(1);
 const AT_ONCE: u64 = 16;
 /// Bytes that are read at once until it is clear what a connection is.
 const SNIFF_BYTES: usize = 4096;
+/// Blanks before anything else, beyond which a connection is refused.
+const MOST_BLANKS: usize = 4096;
 /// A connection on which nothing came for so long is asked whether it is there, this many times, with such pauses: a
 /// dead one is gone after 90 s.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
@@ -214,13 +216,18 @@ async fn sniff(
 ) -> Option<(Kind, Vec<u8>)> {
     let mut read = Vec::new();
     let sniffed = async {
+        let mut blanks = 0;
         loop {
             match kind_of(&read) {
                 Kind::Unclear => {}
                 kind => return Some(kind),
             }
-            // Empty lines are not gathered, however many come.
+            // Empty lines are not gathered, and only a few of them are read.
             if read.trim_ascii_start().is_empty() {
+                blanks += read.len();
+                if blanks > MOST_BLANKS {
+                    return Some(Kind::Nonsense);
+                }
                 read.clear();
             }
             if stream.read_some(&mut read, SNIFF_BYTES).await.ok()? == 0 {

@@ -22,7 +22,12 @@ impl Stream {
     /// Waits until something has come, and puts it at the end of `into`: in one piece, of about `at_once` bytes at
     /// most. Says how many; none at the end. May be given up and called again. While nothing comes it needs no room
     /// for it: there may be ten thousands who say nothing.
+    ///
+    /// Others have their turn in between, also while there is always something to read.
     pub(crate) async fn read_some(&mut self, into: &mut Vec<u8>, at_once: usize) -> Result<usize> {
+        // `readable` and `try_read_buf` are not part of the runtime's budget: a caller that reads in a loop would keep
+        // a thread for itself, and not even its own timeout would be looked at.
+        tokio::task::coop::consume_budget().await;
         match self {
             Self::Plain(stream) => loop {
                 stream.readable().await?;
@@ -85,5 +90,35 @@ impl AsyncWrite for Stream {
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Pipe(stream) => Pin::new(stream).poll_shutdown(context),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::time::{Duration, Instant};
+
+    use super::Stream;
+
+    #[tokio::test]
+    async fn who_always_has_something_to_read_lets_others_have_their_turn() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut sender = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let sending = std::thread::spawn(move || {
+            let (began, piece) = (Instant::now(), vec![b' '; 1 << 20]);
+            while began.elapsed() < Duration::from_secs(3) && sender.write_all(&piece).is_ok() {}
+        });
+        let (began, mut stream) = (Instant::now(), Stream::Plain(stream));
+        let reading = async {
+            let mut read = Vec::new();
+            while stream.read_some(&mut read, 64).await.unwrap() > 0 {
+                read.clear();
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_millis(100), reading).await.is_err());
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        drop(stream);
+        sending.join().unwrap();
     }
 }

@@ -57,6 +57,28 @@ fn strangers_who_know_the_preface() {
     assert!(a.log().lines().count() < 12, "strangers fill the log");
 }
 
+/// Many that can't show the key, one after another: they count until they are closed, so there are never more than may
+/// knock at a time.
+#[test]
+fn strangers_with_another_key_take_few_descriptors() {
+    let places = addresses(2);
+    let server = Server::start_at(&places[0], &["--group", &places.join(",")]);
+    let before = server.descriptors();
+    let mut bytes = PREFACE.to_vec();
+    bytes.extend([0, 60]);
+    bytes.extend([9; 60]);
+    let mut kept = Vec::new();
+    for _ in 0..400 {
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        stream.write_all(&bytes).unwrap();
+        kept.push(stream);
+        let more = server.descriptors().saturating_sub(before);
+        assert!(more < 100, "{more} more after {}", kept.len());
+        std::thread::sleep(Duration::from_micros(300));
+    }
+    server.assert_serves();
+}
+
 /// A handshake that was listened in to and is sent again: it is answered, and nobody is let in.
 #[test]
 fn a_handshake_from_a_record() {

@@ -63,9 +63,9 @@ impl Peers {
             shaken = tokio::time::timeout(KNOCKING, handshake) => shaken.unwrap_or(Err(HandshakeError::Late)),
             () = knock.sent_away() => Err(HandshakeError::Late),
         };
-        drop(knock);
         match shaken {
             Ok((transport, theirs, plain)) => {
+                drop(knock);
                 if theirs.own == group.own || usize::from(theirs.own.0) >= group.members.len() {
                     let why = format!(
                         "it says that it is replica {}, which it can't be here: check that each address in --group leads to its own server",
@@ -79,12 +79,12 @@ impl Peers {
             }
             Err(error @ HandshakeError::WrongKey) => {
                 self.tell_of_stranger(from, "key", &error.to_string());
-                super::front::linger(Stream::Plain(stream)).await;
+                let_go(stream, knock).await;
             }
             Err(error @ HandshakeError::WrongGroup { .. }) => {
                 self.engine.metrics.on_other_list();
                 self.tell_of_stranger(from, "list", &error.to_string());
-                super::front::linger(Stream::Plain(stream)).await;
+                let_go(stream, knock).await;
             }
             Err(error) => tracing::debug!("{from} wanted to be a replica: {error}"),
         }
@@ -97,5 +97,14 @@ impl Peers {
         } else {
             tracing::debug!("a replica at {from} was not let in: {why}");
         }
+    }
+}
+
+/// Ends a connection so that the other side hears why. It counts as one that knocks until it is closed: it has no other
+/// place, and thousands of them would take all descriptors.
+async fn let_go(stream: TcpStream, knock: knocking::Knock) {
+    tokio::select! {
+        () = super::front::linger(Stream::Plain(stream)) => {}
+        () = knock.sent_away() => {}
     }
 }
