@@ -130,7 +130,20 @@ impl Group {
                 let _ = writeln!(table, "{}", line.replace(char::is_control, "?"));
             }
         }
-        table + &self.full_disks() + &self.verdict()
+        table + &self.stale_ones() + &self.full_disks() + &self.verdict()
+    }
+
+    /// A line for each replica that may lack what others have.
+    fn stale_ones(&self) -> String {
+        let stale = self.0.iter().filter(|(_, row)| row.said.as_ref().is_ok_and(|hello| hello.stale));
+        let line = |(name, _): (&String, _)| {
+            let name = name.replace(char::is_control, "?");
+            format!(
+                "{name} is stale: it may lack accounts and messages that other servers have, and may refuse a login that is \
+                 right. It catches up by itself; start the other servers if they are down.\n"
+            )
+        };
+        stale.map(line).collect()
     }
 
     /// A line for each replica whose disk is full.
@@ -329,6 +342,8 @@ mod tests {
         let a = || hello("a", false, &[("a", Own), ("b", InSync)]);
         assert!(group(vec![("a", a()), ("b", hello("b", false, &[("a", InSync), ("b", Own)]))]).is_whole());
         assert!(!group(vec![("a", a()), ("b", hello("b", true, &[("a", InSync), ("b", Own)]))]).is_whole());
+        let stale = group(vec![("a", hello("a", true, &[("a", Own), ("b", ReplicaState::Down)])), ("b", a())]);
+        assert!(stale.table().contains("\na is stale: ") && !stale.table().contains("b is stale"), "{}", stale.table());
         let catching_up = group(vec![("a", a()), ("b", hello("b", false, &[("a", CatchingUp), ("b", Own)]))]);
         assert!(!catching_up.is_whole());
         assert!(
