@@ -123,6 +123,7 @@ impl Core {
         }
         if message.unwanted == Some(true) && !planted(Bug::ShowsUnwanted) {
             hit("a message that nobody wants");
+            self.unwanted.on_message(message.to, fact.author);
             return (Change::Message(fact.clone()), Effect::None);
         }
         self.mailboxes.on_message(message.to, fact.author);

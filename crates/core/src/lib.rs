@@ -99,6 +99,8 @@ pub struct Core {
     receipts: receipts::Receipts,
     blocks: blocks::Blocks,
     mailboxes: mailboxes::Mailboxes,
+    /// The same of messages that nobody wants: whoever is blocked has the same limits as everybody, and learns nothing.
+    unwanted: mailboxes::Mailboxes,
     quotas: quotas::Quotas,
     /// Applied, and not on disk yet: the views get it when it is.
     unapplied: VecDeque<Applied>,
@@ -172,6 +174,7 @@ impl Core {
             receipts: receipts::Receipts::new(config.settings.receipts),
             blocks: blocks::Blocks::new(blocks),
             mailboxes: mailboxes::Mailboxes::default(),
+            unwanted: mailboxes::Mailboxes::default(),
             quotas: quotas::Quotas::new(config.settings.account_bytes_per_day),
             unapplied: VecDeque::new(),
             damage: damage::Damage::new(unreadable),

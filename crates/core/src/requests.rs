@@ -184,7 +184,12 @@ impl Core {
 
     /// Whether a message to somebody may be taken in.
     fn room_in_mailbox(&mut self, now: Now, to: AccountId, from: AccountId) -> Result<(), Refusal> {
-        let room = self.mailboxes.room(now.mono, to, from, self.config.settings.mailbox);
+        let most = self.config.settings.mailbox;
+        if self.blocks.is_blocked(to, from) {
+            let room = self.unwanted.room(now.mono, to, from, most);
+            return if room.is_there { Ok(()) } else { Err(Refusal::MailboxFull { retry_ms: LATER_RETRY_MS }) };
+        }
+        let room = self.mailboxes.room(now.mono, to, from, most);
         // In no connection's turn: nobody waits for it.
         if room.count {
             self.query(

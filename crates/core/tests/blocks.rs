@@ -108,7 +108,10 @@ fn a_full_mailbox_is_not_made_by_who_is_blocked() {
     }
     block(&mut world, ann, "eve", true).unwrap();
     for n in 0..30 {
-        world.send_text(eve, "ann", &n.to_string());
+        let key = world.key();
+        // Taken as long as anybody else's would be; what was taken is in nobody's way.
+        let taken = world.call(eve, send("ann", &n.to_string(), key));
+        assert!(matches!(taken, Ok(_) | Err(Refusal::MailboxFull { .. })), "{taken:?}");
     }
     assert_eq!(world.send_text(ben, "ann", "hello").stored, 1);
 }
@@ -169,4 +172,27 @@ fn the_same_key_is_the_same_block_and_nonsense_is_refused() {
     let key = world.key();
     assert!(world.call(eve, send("ann", "hi", key)).is_ok());
     assert_eq!(world.history(ann, "eve"), ["hi"]);
+}
+
+/// Whoever is blocked meets the limits that everybody meets: else they would know by writing more than those let in.
+#[test]
+fn limits_do_not_betray_a_block() {
+    let mut world = World::with(3, Settings { mailbox: 100, ..Settings::default() });
+    let [ann, eve, ben] = people(&mut world);
+    world.hang_up(ann);
+    let again = world.connect(0);
+    world.login(again, "ann").unwrap();
+    block(&mut world, again, "eve", true).unwrap();
+    world.run(100);
+    let mut write = |from: ConnectionId| {
+        let mut taken = 0;
+        for n in 0..40 {
+            let key = world.key();
+            taken += usize::from(world.call(from, send("ann", &n.to_string(), key)).is_ok());
+        }
+        taken
+    };
+    let of_eve = write(eve);
+    assert_eq!(of_eve, 20, "a fifth of it");
+    assert_eq!(write(ben), of_eve, "and as much for ben, who took nothing of hers");
 }
