@@ -35,7 +35,7 @@ fn record(n: u64) -> AccountRecord {
         password: None,
         sessions: vec![SessionRecord { order, token: token(n), password: None, ended: false, last_used_ms: None }],
         deleted: false,
-        rehash: None,
+        rehashes: Vec::new(),
     }
 }
 

@@ -255,9 +255,7 @@ impl Core {
         let Candidate { account, password, .. } = fits.ok_or_else(|| self.opens_nothing())?;
         // While the password was checked, the account may have gone, or got another one.
         let known = self.directory.living(account).ok_or_else(|| self.opens_nothing())?;
-        if known.password_order() != password
-            || fold(asked.split('~').next().unwrap_or(asked)) != fold(&known.record.name)
-        {
+        if !known.is_in_force(password) || fold(asked.split('~').next().unwrap_or(asked)) != fold(&known.record.name) {
             return Err(self.opens_nothing());
         }
         self.room_for_people()?;

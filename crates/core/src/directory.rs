@@ -198,7 +198,7 @@ impl Directory {
                 password: None,
                 sessions: Vec::new(),
                 deleted: false,
-                rehash: None,
+                rehashes: Vec::new(),
                 changes: Vec::new(),
                 ended: Vec::new(),
             },
@@ -213,7 +213,6 @@ impl Directory {
         }
         let place = record.claims.partition_point(|other| other.order < made.order);
         record.claims.insert(place, made);
-        account.forget_rehash();
         if !account.record.deleted {
             let claimants = self.names.entry(folded.clone()).or_default();
             if !claimants.contains(&id) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use lastword_facts::Body;
 use lastword_facts::fact::Password as Change;
 use lastword_facts::ids::{AccountId, Key, Order};
+use lastword_marks::hit;
 
 use crate::Core;
 use crate::io::{ConnectionId, Password, Refusal, Tag};
@@ -60,9 +61,8 @@ impl Core {
         let login = self.logged_in(id)?;
         self.check_new_password(&new)?;
         let account = self.directory.living(login.account).ok_or(Refusal::NotLoggedIn)?;
-        if let Some(password) = account.record.password.as_ref().filter(|password| password.key == key) {
-            let (position, index) = (password.position, self.ledger.end);
-            self.answer_again(now, position, index, Reply::Stored(id, tag));
+        if let Some(position) = account.changed_with(key) {
+            self.answer_again(now, position, self.ledger.end, Reply::Stored(id, tag));
             return Ok(());
         }
         let (hash, replaces) = (account.password_hash().to_owned(), account.password_set());
@@ -89,7 +89,12 @@ impl Core {
     ) -> Result<(), Refusal> {
         let login = self.logged_in(connection)?;
         let account = self.directory.living(login.account).ok_or(Refusal::NotLoggedIn)?;
-        if account.password_set() != replaces {
+        if let Some(position) = account.changed_with(key) {
+            hit("two tries of one change at once");
+            self.answer_again(now, position, self.ledger.end, Reply::Stored(connection, tag));
+            return Ok(());
+        }
+        if !account.is_set_by(replaces) {
             return Err(Refusal::BadPassword("The password was changed by somebody else meanwhile."));
         }
         let known = Some(account.changes_besides(key));

@@ -3,6 +3,7 @@
 mod world;
 
 use lastword_core::io::{Answer, CloseReason, ConnectionId, Notice, Password, Refusal, Request, Tag};
+use lastword_facts::Body;
 use world::World;
 
 fn password(old: &str, new: &str, world: &mut World) -> Request {
@@ -104,4 +105,91 @@ fn a_password_is_not_changed_without_end() {
     assert!(matches!(change(&mut world, alice, &last, "one more"), Err(Refusal::BadPassword(_))));
     world.run(24 * 3600 * 1000);
     change(&mut world, alice, &last, "one more").unwrap();
+}
+
+/// The answer did not come, so the client asks once more, with the same key.
+#[test]
+fn a_change_asked_for_once_more_is_stored_once() {
+    let mut world = World::new(3);
+    let one = world.connect(0);
+    world.create(one, "alice").unwrap();
+    // Two connections of one session: that goes on.
+    let again = world.connect(0);
+    world.resume(again, "alice");
+    let request = password("secret", "new one", &mut world);
+    let asked: Vec<(ConnectionId, Tag)> =
+        [one, again].into_iter().map(|id| (id, world.ask(id, request.clone()))).collect();
+    world.run(100);
+    let answers: Vec<_> = asked.iter().map(|&(id, tag)| world.answer(id, tag).cloned().unwrap()).collect();
+    let stored = |answer: &Result<Answer, Refusal>| matches!(answer, Ok(Answer::Stored(_)));
+    assert!(answers.iter().all(stored), "while the first try is hashed: {answers:?}");
+    assert_eq!(changes(&world, 0), 1);
+    // Also when another device has changed the password since.
+    let (other, entered) = login(&mut world, 1, "new one");
+    entered.unwrap();
+    change(&mut world, other, "new one", "newer one").unwrap();
+    world.run(100);
+    let (late, entered) = login(&mut world, 0, "newer one");
+    entered.unwrap();
+    assert!(stored(&world.call(late, request)));
+    assert_eq!(changes(&world, 0), 2);
+    login(&mut world, 2, "newer one").1.unwrap();
+}
+
+/// How many changes of a password a replica has on disk.
+fn changes(world: &World, node: usize) -> usize {
+    world.nodes[node].log.iter().filter(|fact| matches!(fact.body, Body::Password(_))).count()
+}
+
+/// The owner has changed the password at the first replica and, with the same key and before, at one that was cut off
+/// and is not any more.
+fn two_copies() -> (World, ConnectionId) {
+    let mut world = World::new(3);
+    let one = world.connect(0);
+    world.create(one, "alice").unwrap();
+    world.run(100);
+    world.cut(0, 1);
+    world.cut(1, 2);
+    world.run(1000);
+    let elsewhere = world.connect(1);
+    world.resume(elsewhere, "alice");
+    let request = password("secret", "new one", &mut world);
+    assert!(world.call(elsewhere, request.clone()).is_ok());
+    // What is written here comes later in the order of display.
+    for n in 0..50 {
+        world.send_text(one, "alice", &n.to_string());
+    }
+    assert!(world.call(one, request).is_ok());
+    world.heal();
+    (world, one)
+}
+
+/// The other copy comes, and is the earlier one, while a password is checked here: it is the same password.
+#[test]
+fn checks_go_on_when_a_copy_of_the_change_comes() {
+    let (mut world, _) = two_copies();
+    let order = |node: usize| {
+        let log = &world.nodes[node].log;
+        log.iter().rev().find(|fact| matches!(fact.body, Body::Password(_))).map(|fact| fact.order())
+    };
+    assert!(order(1) < order(0));
+    let mut comes = 0;
+    while changes(&world, 0) < 2 {
+        world.run(1);
+        comes += 1;
+        assert!(comes < 5000);
+    }
+    for early in 0..5 {
+        let (mut world, one) = two_copies();
+        world.run(comes - early);
+        let device = world.connect(0);
+        let login = Request::Login { name: "alice".into(), password: Password("new one".into()) };
+        let login = world.ask(device, login);
+        let change = password("new one", "newer one", &mut world);
+        let change = world.ask(one, change);
+        world.run(1000);
+        let (login, change) = (world.answer(device, login), world.answer(one, change));
+        assert!(matches!(login, Some(Ok(Answer::LoggedIn { .. }))), "{early} ms before: {login:?}");
+        assert!(matches!(change, Some(Ok(Answer::Stored(_)))), "{early} ms before: {change:?}");
+    }
 }

@@ -37,9 +37,10 @@ pub struct AccountRecord {
     /// Deleted: a tombstone, which wins over everything, for ever.
     #[n(6)]
     pub deleted: bool,
-    /// The same password, hashed anew.
+    /// Its passwords that were hashed anew, by the order of the fact that set them: one for each, also of those that are
+    /// not in force.
     #[n(7)]
-    pub rehash: Option<RehashRecord>,
+    pub rehashes: Vec<RehashRecord>,
     /// All changes of its password, in the order of display, also those that lost against another one.
     #[n(8)]
     pub changes: Vec<ChangeRecord>,

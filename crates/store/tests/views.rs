@@ -503,7 +503,7 @@ fn a_snapshot_is_what_was_applied() {
     let (hash, position) = ("$argon2id$new".into(), at(1, 1));
     let set = PasswordRecord { order, key: key(1, 1), hash, keep: Some(token), position, known: Some(0) };
     alice.changes.push(ChangeRecord { set, replaces: Some(order) });
-    alice.rehash = Some(RehashRecord { of: order, order, hash: "$argon2id$anew".into() });
+    alice.rehashes.push(RehashRecord { of: order, order, hash: "$argon2id$anew".into() });
     feed.apply(at(1, 1), 7, Change::Account(alice.clone()));
     feed.apply(at(2, 1), 90, Change::Account(account(BOB, false)));
     feed.message(&Draft::new(5).fact(at(1, 2)));

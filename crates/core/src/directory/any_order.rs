@@ -298,6 +298,29 @@ fn what_replaces_one_copy_of_a_change_follows_the_other() {
     assert_eq!(after(&facts).0, "password 20");
 }
 
+/// What was hashed anew loses against somebody else, and counts again when the other copy of what it follows comes.
+#[test]
+fn a_hash_is_kept_while_another_password_is_in_force() {
+    let (owner, other) = (TokenHash([1; 32]), TokenHash([2; 32]));
+    let copy = |stamp| {
+        let mut copy = change(stamp, 2, owner, 0);
+        copy.key = Key(77);
+        copy
+    };
+    let facts = [
+        (claim(2, "first"), &[][..]),
+        (copy(10), &[0][..]),
+        (change(20, 10, owner, 1), &[1][..]),
+        (rehash(30, 20, "20, anew"), &[2][..]),
+        (rehash(29, 20, "20, before"), &[2][..]),
+        (change(7, 2, other, 0), &[0][..]),
+        (rehash(31, 7, "7, anew"), &[5][..]),
+        (copy(5), &[0][..]),
+    ];
+    assert_eq!(one_state(&facts[..7]).1, "7, anew");
+    assert_eq!(one_state(&facts).1, "20, anew");
+}
+
 /// Also where its logout came first: an older record may be lost that told what comes before what.
 #[test]
 fn an_ended_session_stays_ended_in_every_order() {

@@ -16,7 +16,7 @@
 use std::collections::BTreeSet;
 
 use lastword_facts::fact::{Password, Rehash};
-use lastword_facts::ids::Order;
+use lastword_facts::ids::{Order, Position};
 use lastword_facts::views::{AccountRecord, ChangeRecord, PasswordRecord, RehashRecord};
 use lastword_facts::{Fact, Key};
 use lastword_marks::{Bug, hit, planted};
@@ -37,12 +37,19 @@ impl Account {
 
     /// The order of the fact that the hash of the password in force stands in.
     pub(crate) fn hash_order(&self) -> Option<Order> {
-        self.record.rehash.as_ref().map(|rehash| rehash.order).or(self.password_set())
+        self.rehash_in_force().map(|rehash| rehash.order).or(self.password_set())
+    }
+
+    /// How the password in force was hashed anew, if it was.
+    fn rehash_in_force(&self) -> Option<&RehashRecord> {
+        let set = self.password_set()?;
+        let place = self.record.rehashes.binary_search_by_key(&set, |rehash| rehash.of).ok()?;
+        self.record.rehashes.get(place)
     }
 
     /// The hash of the password in force.
     pub(crate) fn password_hash(&self) -> &str {
-        match (&self.record.rehash, &self.record.password) {
+        match (self.rehash_in_force(), &self.record.password) {
             (Some(rehash), _) => &rehash.hash,
             (None, Some(password)) => &password.hash,
             (None, None) => &self.record.first_password,
@@ -66,16 +73,24 @@ impl Account {
     }
 
     /// Whether a session that names this password was opened with the one in force: with any copy of that change.
-    pub(super) fn is_in_force(&self, opened: Option<Order>) -> bool {
+    pub(crate) fn is_in_force(&self, opened: Option<Order>) -> bool {
         let key = self.record.password.as_ref().map(|password| password.key);
         opened == self.password_order()
             || opened.is_some_and(|order| key.is_some() && key_of(&self.record, order) == key)
     }
 
-    /// Another password may be in force: how the one before was hashed anew is forgotten with it.
-    pub(super) fn forget_rehash(&mut self) {
-        let set = self.password_set();
-        self.record.rehash.take_if(|rehash| Some(rehash.of) != set);
+    /// Whether this fact has set the password in force, or another copy of it: of a change, or of the create.
+    pub(crate) fn is_set_by(&self, set: Option<Order>) -> bool {
+        if set.is_some_and(|order| self.record.claims.iter().any(|claim| claim.order == order)) {
+            return self.record.password.is_none();
+        }
+        self.is_in_force(set)
+    }
+
+    /// Where the change with this key was written, whether it is in force or not.
+    pub(crate) fn changed_with(&self, key: Key) -> Option<Position> {
+        let change = self.record.changes.iter().find(|change| change.set.key == key);
+        change.map(|change| change.set.position)
     }
 }
 
@@ -123,25 +138,24 @@ impl Directory {
         if now.as_ref().is_none_or(|now| now.order != order) {
             hit("a password that lost");
         }
-        if now != account.record.password {
-            account.record.password = now;
-            account.forget_rehash();
-        }
+        account.record.password = now;
         self.changed(fact.author)
     }
 
-    /// The password that this one names was there before it. If another one is in force, it is passed over: a later
-    /// login hashes anew once more, should that one count again.
+    /// Kept by the password that it names, whether that one is in force or not: it may be, once others have come.
     pub(crate) fn rehash(&mut self, fact: &Fact, rehash: &Rehash) -> Option<Box<AccountRecord>> {
-        let account = self.accounts.get_mut(&fact.author)?;
-        let order = fact.order();
-        let newest = account.record.rehash.as_ref().map(|newest| newest.order);
-        let stale = newest >= Some(order) && !planted(Bug::LatestHash);
-        if Some(rehash.of) != account.password_set() || stale {
-            return None;
+        let rehashes = &mut self.accounts.get_mut(&fact.author)?.record.rehashes;
+        let record = RehashRecord { of: rehash.of, order: fact.order(), hash: rehash.password.clone() };
+        match rehashes.binary_search_by_key(&record.of, |known| known.of) {
+            Ok(place) => {
+                let known = rehashes.get_mut(place)?;
+                if known.order >= record.order && !planted(Bug::LatestHash) {
+                    return None;
+                }
+                *known = record;
+            }
+            Err(place) => rehashes.insert(place, record),
         }
-        let hash = rehash.password.clone();
-        account.record.rehash = Some(RehashRecord { of: rehash.of, order, hash });
         self.changed(fact.author)
     }
 }

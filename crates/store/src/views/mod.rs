@@ -41,7 +41,7 @@ use crate::read::LogReader;
 use crate::sql::small;
 
 /// The version of the views' schema and of what applying means: others are made anew.
-const VERSION: i64 = 12;
+const VERSION: i64 = 13;
 
 const SCHEMA: &str = "
     CREATE TABLE state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;

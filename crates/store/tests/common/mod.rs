@@ -157,7 +157,7 @@ pub fn account(id: AccountId, deleted: bool) -> Box<AccountRecord> {
         password: None,
         sessions: Vec::new(),
         deleted,
-        rehash: None,
+        rehashes: Vec::new(),
         changes: Vec::new(),
         ended: Vec::new(),
     })
