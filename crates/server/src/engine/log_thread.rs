@@ -50,16 +50,15 @@ impl LogThread {
         let mut looked = None;
         let mut room = DiskRoom::Enough;
         loop {
-            let Some(batch) = self.gather(jobs)? else { return Ok(()) };
+            // Where the files are gone, the views may have failed first, and know less of why.
+            let Some(batch) = self.gather(jobs)? else { return self.check_files() };
             while self.views_behind.load(Ordering::Relaxed) > VIEWS_BEHIND {
                 std::thread::sleep(Duration::from_millis(1));
             }
             self.append(&batch, &mut room)?;
             if looked.is_none_or(|looked: Instant| looked.elapsed() > LOOK) {
                 looked = Some(Instant::now());
-                if self.files.are_gone() {
-                    return Err(self.fail(ServerError::DataGone(self.dir.clone())));
-                }
+                self.check_files()?;
                 let free = free_space(&self.dir).unwrap_or(u64::MAX);
                 let now = room_for(free, self.free_bytes_min, room);
                 self.say_room(&mut room, now);
@@ -108,6 +107,10 @@ impl LogThread {
             self.repairs.pop();
         }
         Ok(())
+    }
+
+    fn check_files(&self) -> Result<(), ServerError> {
+        if self.files.are_gone() { Err(self.fail(ServerError::DataGone(self.dir.clone()))) } else { Ok(()) }
     }
 
     fn fail(&self, failed: impl Into<ServerError>) -> ServerError {
