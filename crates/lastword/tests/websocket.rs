@@ -273,3 +273,70 @@ async fn a_page_of_localhost_speaks_with_the_whole_group() {
         other => panic!("{:?}", other.map(|_| "let in")),
     }
 }
+
+/// A WebSocket whose frames are written by hand.
+fn by_hand(server: &Server) -> std::net::TcpStream {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(&server.address).expect("connected");
+    let head = format!(
+        "GET /ws HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+        server.address
+    );
+    stream.write_all(head.as_bytes()).expect("written");
+    let mut answer = Vec::new();
+    let mut byte = [0];
+    while !answer.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).expect("answered");
+        answer.push(byte[0]);
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 101 "));
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(14))).expect("a timeout");
+    stream
+}
+
+/// The code of the goodbye that comes next.
+fn goodbye(mut stream: std::net::TcpStream) -> u16 {
+    use std::io::Read;
+    let mut frame = [0; 4];
+    stream.read_exact(&mut frame).expect("a goodbye");
+    assert_eq!(frame[..2], [0x88, 2]);
+    u16::from_be_bytes([frame[2], frame[3]])
+}
+
+#[test]
+fn messages_that_are_never_whole_are_given_up() {
+    use std::io::Write;
+    let server = Server::start();
+    // The beginning of a text, and frames without anything in them.
+    let mut empty = by_hand(&server);
+    empty.write_all(&[0x01, 0x80, 0, 0, 0, 0]).expect("written");
+    let many = [0x00, 0x80, 0, 0, 0, 0].repeat(10_000);
+    let sent = (0..2000).take_while(|_| empty.write_all(&many).is_ok()).count();
+    assert!(sent < 2000, "all of them were read");
+    server.assert_serves();
+
+    // Half a message, and nothing more but pings.
+    let mut half = by_hand(&server);
+    half.write_all(&[0x01, 0xFE, 0x40, 0, 0, 0, 0, 0]).expect("written");
+    half.write_all(&[b' '; 0x4000]).expect("written");
+    let mut pinging = half.try_clone().expect("cloned");
+    std::thread::spawn(move || {
+        // An unasked pong, which is not answered.
+        while pinging.write_all(&[0x8A, 0x80, 0, 0, 0, 0]).is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+    });
+    assert_eq!(goodbye(half), 1008);
+
+    // One whole message in many frames is taken.
+    let mut pieces = by_hand(&server);
+    pieces.write_all(&[0x01, 0x80, 0, 0, 0, 0]).expect("written");
+    for byte in *b"{\"id\":1,\"op\":\"ping\"}" {
+        pieces.write_all(&[0x00, 0x81, 0, 0, 0, 0, byte]).expect("written");
+    }
+    pieces.write_all(&[0x80, 0x80, 0, 0, 0, 0]).expect("written");
+    let mut answer = [0; 18];
+    std::io::Read::read_exact(&mut pieces, &mut answer).expect("answered");
+    assert!(answer.ends_with(b"{\"id\":1,\"ok\":{}}"), "{answer:?}");
+}

@@ -8,6 +8,7 @@
 //! A connection ends with the closing handshake (RFC 6455, 7.1), which neither waits for answers nor is waited for long.
 
 mod closing;
+mod unfinished;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use self::closing::{Closing, code_after};
+use self::unfinished::{Counted, Unfinished};
 use super::http::{host_of, values};
 use super::lines;
 use super::response::Response;
@@ -93,6 +95,8 @@ pub(super) async fn serve(stream: Stream, from: Address, rest: Vec<u8>, shared: 
         .max_frame_size(Some(FRAME_BYTES))
         .read_buffer_size(READ_BYTES)
         .write_buffer_size(0);
+    let unfinished = Unfinished::new(shared.inputs.of(from));
+    let stream = Counted::new(stream, &unfinished);
     let socket = WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(config)).await;
     let (mut to_client, mut from_client) = socket.split();
     let (near, far) = tokio::io::duplex(PIPE_BYTES);
@@ -105,7 +109,7 @@ pub(super) async fn serve(stream: Stream, from: Address, rest: Vec<u8>, shared: 
     {
         let closing = Closing::default();
         let passing = async {
-            let pass_in = pass_in(&mut from_client, to_lines, &closing);
+            let pass_in = pass_in(&mut from_client, to_lines, &closing, &unfinished);
             tokio::join!(pass_in, pass_out(&mut from_lines, &mut to_client, &closing, shared));
         };
         tokio::pin!(passing);
@@ -120,7 +124,7 @@ pub(super) async fn serve(stream: Stream, from: Address, rest: Vec<u8>, shared: 
     // The goodbyes are said. What was asked before them is still carried out, and its answers go nowhere.
     let goodbye = async {
         if let Ok(socket) = to_client.reunite(from_client) {
-            super::linger(socket.into_inner()).await;
+            super::linger(socket.into_inner().into_inner()).await;
         }
     };
     let last_requests = async {
@@ -131,14 +135,32 @@ pub(super) async fn serve(stream: Stream, from: Address, rest: Vec<u8>, shared: 
     tokio::join!(goodbye, last_requests);
 }
 
-type ToClient = futures_util::stream::SplitSink<WebSocketStream<Stream>, Message>;
-type FromClient = futures_util::stream::SplitStream<WebSocketStream<Stream>>;
+type ToClient<'a, 'b> = futures_util::stream::SplitSink<WebSocketStream<Counted<'a, 'b>>, Message>;
+type FromClient<'a, 'b> = futures_util::stream::SplitStream<WebSocketStream<Counted<'a, 'b>>>;
 
 /// Frames in, lines out; until the client has said its goodbye, or what it says can't be understood any more.
-async fn pass_in(frames: &mut FromClient, mut lines: WriteHalf<DuplexStream>, closing: &Closing) {
+async fn pass_in(
+    frames: &mut FromClient<'_, '_>,
+    mut lines: WriteHalf<DuplexStream>,
+    closing: &Closing,
+    unfinished: &Unfinished<'_>,
+) {
     let mut goes_on = true;
     let (mut control_frames, mut since) = (0, Instant::now());
-    while let Some(frame) = frames.next().await {
+    loop {
+        let frame = tokio::select! {
+            frame = frames.next() => frame,
+            () = unfinished.late() => {
+                closing.at_once(CloseCode::Policy);
+                break;
+            }
+        };
+        let Some(frame) = frame else { break };
+        match &frame {
+            Ok(Message::Ping(bytes) | Message::Pong(bytes)) => unfinished.control(bytes.len()),
+            Ok(_) => unfinished.whole(),
+            Err(_) => {}
+        }
         let line = match frame {
             Ok(Message::Text(text)) => text,
             // An empty line: something has come, and asks for nothing.
@@ -177,6 +199,10 @@ async fn pass_in(frames: &mut FromClient, mut lines: WriteHalf<DuplexStream>, cl
                 closing.at_once(CloseCode::Protocol);
                 break;
             }
+            Err(_) if unfinished.is_too_much() => {
+                closing.at_once(CloseCode::Size);
+                break;
+            }
             Err(_) => break,
         };
         // Between the words of an object line feeds mean nothing, and within them they can't be.
@@ -192,7 +218,7 @@ async fn pass_in(frames: &mut FromClient, mut lines: WriteHalf<DuplexStream>, cl
 /// Lines in, frames out: as many at once as there are. At their end, or when it is to be closed at once, the goodbye.
 async fn pass_out(
     lines: &mut Lines<BufReader<ReadHalf<DuplexStream>>>,
-    frames: &mut ToClient,
+    frames: &mut ToClient<'_, '_>,
     closing: &Closing,
     shared: &Shared,
 ) {
