@@ -36,6 +36,11 @@ const HEADERS: usize = 100;
 /// nothing of an answer for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// As how many requests the page of metrics counts: it asks the core and the system.
+const METRICS_COST: u32 = 10;
+/// As how many refusals of the line protocol one of HTTP counts: its answer costs more.
+const REFUSAL_COST: u32 = 10;
+
 /// A connection whose place was given to another one has so long for the answer that is due: longer than the core is
 /// waited for.
 const LAST_ANSWER: Duration = Duration::from_secs(3);
@@ -52,15 +57,25 @@ pub(crate) async fn serve(stream: Stream, from: Address, read: Vec<u8>, shared: 
     let counted = shared.engine.metrics.connections.count(Front::Http);
     let is_tls = matches!(stream, Stream::Tls(_));
     let meter = Mutex::new(Meter::new(&shared.limits, from, Instant::now()));
+    let refused = Mutex::new(None);
     let upgraded = AtomicBool::new(false);
     let answer = |request: Request<Incoming>| -> Answering {
         let (parts, _) = request.into_parts();
         Box::pin(async {
             let parts = parts;
-            let room = meter.lock().unwrap_or_else(PoisonError::into_inner).take(1, None, Instant::now());
+            let cost = if parts.uri.path() == "/metrics" { METRICS_COST } else { 1 };
+            let room = meter.lock().unwrap_or_else(PoisonError::into_inner).take(cost, None, Instant::now());
             let response = match room {
                 Ok(()) => respond(&parts, shared, &upgraded).await,
                 Err(retry_ms) => {
+                    let until = {
+                        let mut own = refused.lock().unwrap_or_else(PoisonError::into_inner);
+                        shared.refusals.told(&mut own, from, REFUSAL_COST, Instant::now())
+                    };
+                    // The next request is not read before this one is answered.
+                    if let Some(until) = until {
+                        tokio::time::sleep_until(until.into()).await;
+                    }
                     let text = "This is more than one connection may ask for in this time: wait a little.\n";
                     Response::text(StatusCode::TOO_MANY_REQUESTS, text).retry_after(retry_ms.div_ceil(1000))
                 }

@@ -36,7 +36,7 @@ const FREE_OF_NAME: u32 = 4;
 /// Attempts for one name from one address that may be under way at a time: or each connection more would be one guess
 /// more.
 const UNDER_WAY: u32 = 8;
-/// After so long without an attempt all is forgotten.
+/// After so long without a wrong attempt all is forgotten.
 const FORGET: Duration = Duration::from_secs(15 * 60);
 /// So many are remembered of each kind; with more, those that were longest quiet are forgotten.
 const REMEMBERED: usize = 50_000;
@@ -47,6 +47,7 @@ pub(crate) struct Attempt {
     id: u64,
     address: Address,
     what: What,
+    began: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +93,7 @@ struct Count {
     wrong: u32,
     /// Attempts that have not ended yet.
     under_way: u32,
+    /// When the last wrong one began.
     last: Instant,
 }
 
@@ -138,7 +140,7 @@ impl Logins {
         let is_pursued = of_name.wrong >= self.free.saturating_mul(FREE_OF_NAME);
         let in_line = is_pursued && !counts.known.has(name, address, now);
         counts.attempts += 1;
-        Some((Attempt { id: counts.attempts, address, what: What::Login(name, in_line) }, wait))
+        Some((Attempt { id: counts.attempts, address, what: What::Login(name, in_line), began: now }, wait))
     }
 
     /// Whether an attempt that has waited has its turn now.
@@ -155,7 +157,7 @@ impl Logins {
         let mut counts = self.counts();
         counts.creates.begin(address, now)?;
         counts.attempts += 1;
-        Ok(Attempt { id: counts.attempts, address, what: What::Create })
+        Ok(Attempt { id: counts.attempts, address, what: What::Create, began: now })
     }
 
     /// The owner of a name is at an address.
@@ -166,7 +168,7 @@ impl Logins {
 
     /// An attempt has ended.
     pub(crate) fn end(&self, attempt: Attempt, outcome: Outcome) {
-        let Attempt { id, address, what } = attempt;
+        let Attempt { id, address, what, began } = attempt;
         let mut counts = self.counts();
         let What::Login(name, in_line) = what else {
             return counts.creates.end(address, outcome != Outcome::NotJudged);
@@ -174,23 +176,14 @@ impl Logins {
         if in_line {
             counts.turns.leave(name, id);
         }
-        if let Some(pair) = counts.pairs.0.get_mut(&(name, address)) {
-            pair.under_way = pair.under_way.saturating_sub(1);
-        }
-        match outcome {
-            Outcome::Wrong => {}
-            Outcome::Right => {
-                if let Some(count) = counts.pairs.0.get_mut(&(name, address)) {
-                    count.wrong = 0;
-                }
-                counts.addresses.take_back(&address);
-                counts.names.take_back(&name);
-            }
-            Outcome::NotJudged => {
-                counts.pairs.take_back(&(name, address));
-                counts.addresses.take_back(&address);
-                counts.names.take_back(&name);
-            }
+        let is_wrong = outcome == Outcome::Wrong;
+        counts.pairs.end(&(name, address), is_wrong, began);
+        counts.addresses.end(&address, is_wrong, began);
+        counts.names.end(&name, is_wrong, began);
+        if outcome == Outcome::Right
+            && let Some(pair) = counts.pairs.0.get_mut(&(name, address))
+        {
+            pair.wrong = 0;
         }
     }
 }
@@ -218,17 +211,25 @@ impl<K: Eq + Hash + Copy> Table<K> {
         }
         let count = self.0.entry(key).or_insert(fresh);
         if now.saturating_duration_since(count.last) > FORGET {
-            *count = fresh;
+            // Of those that have not ended nobody knows yet.
+            *count = Count { wrong: count.under_way, ..*count };
         }
         let before = *count;
+        if count.wrong == 0 {
+            count.last = now;
+        }
         count.wrong = count.wrong.saturating_add(1);
-        count.under_way += 1;
-        count.last = now;
+        count.under_way = count.under_way.saturating_add(1);
         before
     }
 
-    fn take_back(&mut self, key: &K) {
-        if let Some(count) = self.0.get_mut(key) {
+    /// An attempt has ended that began then. One that was not wrong keeps nothing in mind.
+    fn end(&mut self, key: &K, is_wrong: bool, began: Instant) {
+        let Some(count) = self.0.get_mut(key) else { return };
+        count.under_way = count.under_way.saturating_sub(1);
+        if is_wrong {
+            count.last = count.last.max(began);
+        } else {
             count.wrong = count.wrong.saturating_sub(1);
         }
     }
@@ -362,6 +363,17 @@ mod tests {
         let last = |from| (0..100).map(|n| wrong(&logins, &format!("name{n}"), from, now)).last();
         assert_eq!(last(HOME), Some(Duration::from_secs(5)));
         assert_eq!(last(0x7F00_0001), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn right_attempts_keep_no_wrong_ones_in_mind() {
+        let (logins, now) = logins();
+        for n in 0..60 {
+            wrong(&logins, &format!("name{n}"), HOME, now);
+        }
+        let minute = Duration::from_secs(60);
+        assert_eq!(right(&logins, "bob", HOME, now + minute * 10).as_millis(), 5000);
+        assert_eq!(right(&logins, "bob", HOME, now + minute * 16).as_millis(), 0);
     }
 
     #[test]

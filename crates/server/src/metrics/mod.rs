@@ -76,6 +76,8 @@ pub(crate) struct Metrics {
     connections_max: usize,
     /// One look at the machine at a time: a disk that hangs must not take a thread for each.
     looking: Arc<Semaphore>,
+    /// The page that was made last, and when that began; `None` if whoever asked has gone meanwhile.
+    page: tokio::sync::Mutex<Option<(tokio::time::Instant, Option<String>)>>,
 }
 
 /// In the place of a number.
@@ -103,6 +105,7 @@ impl Metrics {
             dir: options.data.clone(),
             connections_max: options.limits.connections,
             looking: Arc::new(Semaphore::new(1)),
+            page: tokio::sync::Mutex::default(),
         }
     }
 

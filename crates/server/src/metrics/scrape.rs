@@ -5,6 +5,7 @@ use std::time::Duration;
 use lastword_core::gauges::Gauges;
 use lastword_core::io::ReplicaId;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::machine::Machine;
 use super::page;
@@ -15,6 +16,9 @@ pub(crate) use prometheus_client::encoding::prometheus_text::CONTENT_TYPE;
 
 /// The core, and the system, have so long to answer. Prometheus waits for 10 s if nothing else is said.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The page is made once in this time at most, for everybody.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What the core's task knows.
 pub(crate) struct Sample {
@@ -32,8 +36,27 @@ pub(crate) struct Sample {
     pub(crate) for_peers: Vec<(ReplicaId, usize)>,
 }
 
-/// Everything, in Prometheus' text format.
+/// Everything, in Prometheus' text format. It is made at most once in [`PAUSE`]: those who ask meanwhile get the next one
+/// together, so nobody gets one that is older than their question.
 pub(crate) async fn text(engine: &Engine, group: &Group) -> String {
+    let asked = Instant::now();
+    let mut last = engine.metrics.page.lock().await;
+    if let Some((began, page)) = &*last {
+        if let Some(page) = page
+            && *began >= asked
+        {
+            return page.clone();
+        }
+        tokio::time::sleep_until(*began + PAUSE).await;
+    }
+    let began = Instant::now();
+    *last = Some((began, None));
+    let page = make(engine, group).await;
+    *last = Some((began, Some(page.clone())));
+    page
+}
+
+async fn make(engine: &Engine, group: &Group) -> String {
     let core = tokio::time::timeout(PATIENCE, ask_core(engine));
     let machine = tokio::time::timeout(PATIENCE, look_at_machine(engine));
     let (core, machine) = tokio::join!(core, machine);
@@ -59,7 +82,6 @@ async fn look_at_machine(engine: &Engine) -> Option<Machine> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Instant;
 
     use tokio::sync::mpsc;
 
@@ -87,5 +109,24 @@ mod tests {
             assert!(text.contains("\nlastword_requests_total{op=\"send\"} 0\n"), "{text}");
             assert!(!text.contains("lastword_stale"), "{text}");
         }
+    }
+    #[tokio::test]
+    async fn many_who_ask_at_once_get_one_page() {
+        let options = Options::new("127.0.0.1:1".parse().unwrap(), std::env::temp_dir());
+        let group = Group::new(&options).unwrap();
+        let (to_core, mut inputs) = mpsc::channel(1);
+        let engine = Engine::new(to_core, Arc::new(Metrics::new(&options)));
+        let core = async {
+            let mut asked = 0;
+            // The answer is dropped: the core's part is missing.
+            while let Ok(Some(_)) = tokio::time::timeout(Duration::from_millis(500), inputs.recv()).await {
+                asked += 1;
+            }
+            asked
+        };
+        let asking = futures_util::future::join_all((0..50).map(|_| text(&engine, &group)));
+        let (asked, pages) = tokio::join!(core, asking);
+        assert_eq!(pages.len(), 50);
+        assert!((1..=2).contains(&asked), "{asked}");
     }
 }
