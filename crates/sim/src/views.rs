@@ -49,6 +49,7 @@ impl Views {
             Change::Delivered { account, upto } => self.deliver(account, upto),
             Change::Deleted(record) => {
                 self.deleted.insert(record.id);
+                self.blocks.retain(|&(account, _), _| account != record.id);
                 self.accounts.insert(record.id, *record);
                 self.judge(|_| true);
             }

@@ -9,7 +9,7 @@ use lastword_facts::Fact;
 use lastword_facts::ids::{AccountId, Incarnation, Key, LogIndex, Order, Stamp};
 use lastword_facts::token::TokenHash;
 use lastword_facts::views::{
-    Applied, Change, ChangeRecord, EndedRecord, Found, MessageRecord, PasswordRecord, Query, RehashRecord,
+    Applied, BlockRecord, Change, ChangeRecord, EndedRecord, Found, MessageRecord, PasswordRecord, Query, RehashRecord,
     SessionRecord, Snapshot,
 };
 use lastword_store::{Log, StoreError, Views};
@@ -476,6 +476,26 @@ fn deleting_drops_what_waits_and_keeps_the_history() {
     feed.message(&Draft::new(5).fact(at(1, 5)));
     feed.message(&Draft { from: BOB, to: ALICE, ..Draft::new(6) }.fact(at(1, 6)));
     assert_eq!((feed.inbox(BOB).len(), feed.inbox(ALICE).len()), (0, 1));
+}
+
+/// Nobody asks for them any more: they take no place for ever, and don't come back at a start.
+#[test]
+fn blocks_go_with_the_account_whose_they_are() {
+    let (_parent, dir) = data();
+    let mut feed = Feed::new(&dir);
+    let order = Order { stamp: Stamp(3), incarnation: Incarnation(1) };
+    let block =
+        |account, whom, seq| BlockRecord { account, whom, on: true, order, key: key(1, 1), position: at(1, seq) };
+    let of_bob = block(BOB, ALICE, 3);
+    for record in [block(ALICE, BOB, 1), block(ALICE, CAROL, 2), of_bob] {
+        feed.apply(record.position, 3, Change::Block(record));
+    }
+    feed.views.commit().unwrap();
+    assert_eq!(feed.views.snapshot(0, 0).unwrap().blocks.len(), 3);
+    // Also what comes with the deletion, written together.
+    feed.apply(at(1, 4), 4, Change::Block(block(ALICE, ALICE, 4)));
+    feed.apply(at(1, 5), 5, Change::Deleted(account(ALICE, true)));
+    assert_eq!(feed.views.snapshot(0, 0).unwrap().blocks, [of_bob]);
 }
 
 #[test]

@@ -88,7 +88,7 @@ impl<'changes> Batch<'changes> {
                 deleted.insert(record.id);
             }
         }
-        for record in self.blocks.values() {
+        for record in self.blocks.values().filter(|record| !self.deleted.contains(&record.account)) {
             let bytes = minicbor::to_vec(record).expect("writing to a vector never fails");
             let mut put = connection.prepare_cached("INSERT OR REPLACE INTO blocks VALUES (?1, ?2, ?3)")?;
             put.execute(params![Id::from(record.account), Id::from(record.whom), bytes])?;
@@ -96,6 +96,8 @@ impl<'changes> Batch<'changes> {
         // Before anything else moves what is to go.
         for &account in &self.deleted {
             lasts.drop_account(connection, account)?;
+            let mut drop = connection.prepare_cached("DELETE FROM blocks WHERE account = ?1")?;
+            drop.execute([Id::from(account)])?;
         }
         let mut writing = Writing::new(connection, log, deleted, lasts);
         let raised = writing.raise(self.delivered)?;
