@@ -10,7 +10,9 @@ use world::{World, create, send};
 
 /// Two replicas that have written so many messages of so many bytes while the third was away; alice at the first.
 fn missed(messages: usize, bytes: usize) -> (World, ConnectionId, String) {
-    let mut world = World::with(3, Settings { mailbox: 1_000_000, in_flight: 1_000_000, ..Settings::default() });
+    let settings =
+        Settings { mailbox: 1_000_000, in_flight: 1_000_000, in_flight_bytes: 1 << 40, ..Settings::default() };
+    let mut world = World::with(3, settings);
     let alice = world.connect(0);
     for name in ["alice", "bob"] {
         let (key, connection) = (world.key(), if name == "alice" { alice } else { world.connect(1) });
