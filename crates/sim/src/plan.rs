@@ -181,7 +181,7 @@ impl Plan {
             blocks: false,
         };
         // Nothing is drawn for it: other plans stay what they were.
-        plan.blocks = !plan.mumbles && plan.trouble_ms % 4 == 0;
+        plan.blocks = !plan.mumbles && plan.trouble_ms.is_multiple_of(4);
         if plan.crowded_names {
             plan.people = 6;
             plan.hop_us = [2_000, 30_000, 100_000][chance.below(3) as usize];

@@ -125,7 +125,7 @@ impl Bytes<'_> {
     /// A few keys, of both kinds: so that some come again.
     fn key(&mut self) -> Key {
         let byte = self.byte();
-        let version = if byte % 2 == 0 { 7 << 76 } else { 4 << 76 };
+        let version = if byte.is_multiple_of(2) { 7 << 76 } else { 4 << 76 };
         let time = if byte < 128 { 0 } else { u128::from(self.number()) << 80 };
         Key(time | version | u128::from(byte % 8))
     }

@@ -162,6 +162,9 @@ pub(crate) enum Happening {
     Guest,
 }
 
+/// A block or an unblock: in which order, whether it is a block, and where it was written.
+pub(crate) type SaidOfBlocking = (Order, bool, Position);
+
 /// A group, its people, and everything between them.
 pub(crate) struct World {
     pub(crate) now: Mono,
@@ -194,8 +197,8 @@ pub(crate) struct World {
     /// What an answer rested on where it was made.
     pub(crate) rests_on: BTreeMap<Position, Position>,
     pub(crate) deletions: BTreeMap<AccountId, Vec<Position>>,
-    /// Of each pair, what the one has said of blocking the other: in which order, and whether.
-    pub(crate) blocks: BTreeMap<(AccountId, AccountId), Vec<(Order, bool, Position)>>,
+    /// Of each pair, what the one has said of blocking the other.
+    pub(crate) blocks: BTreeMap<(AccountId, AccountId), Vec<SaidOfBlocking>>,
     /// Messages that were taken in where a block of their author was known, and where none was.
     pub(crate) unwanted: BTreeSet<(AccountId, Key)>,
     pub(crate) wanted: BTreeSet<(AccountId, Key)>,
