@@ -100,8 +100,9 @@ pub(super) fn history(conversation: [u8; CONVERSATION], order: Order, place: Log
     join(&[&history_before(conversation, order), &place.0.to_be_bytes()])
 }
 
-/// The last message of a conversation. It stands in [`RECENT`] as: account, stamp, incarnation, partner, place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The last message of a conversation: the last by order, and of one order by place. It stands in [`RECENT`] as:
+/// account, stamp, incarnation, partner, place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Last {
     /// As [`order_key`] writes it.
     pub order: [u8; 16],

@@ -37,14 +37,14 @@ impl KnownLasts {
         let mut lasts: BTreeMap<Seen, Last> = BTreeMap::new();
         for (seen, new) in news.filter(|((one, other), _)| !deleted.contains(one) && !deleted.contains(other)) {
             let last = lasts.entry(seen).or_insert(new);
-            if new.order > last.order {
+            if new > *last {
                 *last = new;
             }
         }
         let before = self.look_up(connection, lasts.keys().copied())?;
         let mut edits = Vec::with_capacity(2 * lasts.len());
         for (((one, other), new), before) in lasts.into_iter().zip(before) {
-            if before.is_none_or(|before| new.order > before.order) {
+            if before.is_none_or(|before| new > before) {
                 edits.extend(before.map(|before| (before.entry(one, other), Edit::Remove)));
                 edits.push((new.entry(one, other), Edit::Add));
                 self.know((one, other), new);
@@ -71,7 +71,7 @@ impl KnownLasts {
             let known = self.0.get(&seen).copied();
             let both = || both.get(&entries::conversation(seen.0, seen.1))?.as_ref().map(Last::of);
             let own = || own.get(&seen)?.as_ref().map(Last::of);
-            known.or_else(|| both().into_iter().chain(own()).max_by_key(|last| last.order))
+            known.or_else(|| both().into_iter().chain(own()).max())
         };
         Ok(all.map(last).collect())
     }
