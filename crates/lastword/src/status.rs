@@ -140,7 +140,7 @@ impl Group {
             let name = name.replace(char::is_control, "?");
             format!(
                 "{name} is stale: it may lack accounts and messages that other servers have, and may refuse a login that is \
-                 right. It catches up by itself; start the other servers if they are down.\n"
+                 right. It catches up by itself as soon as it meets one of them.\n"
             )
         };
         stale.map(line).collect()
@@ -221,7 +221,7 @@ impl Group {
         let answering = self.0.values().filter(|row| row.said.is_ok()).count();
         match answering {
             0 => self.nobody_answers(),
-            _ if self.has_problem() => "Some replicas can't meet. Correct what stands above.".to_owned(),
+            _ if self.has_problem() => "Some replicas can't meet. Fix the problems listed above.".to_owned(),
             _ if self.is_whole() => format!("All {all} answer and are in sync."),
             _ if answering == all && self.0.values().all(|row| row.said.as_ref().is_ok_and(is_in_sync)) => {
                 format!("All {all} answer and are in sync, but there are problems. See above.")
@@ -257,7 +257,7 @@ fn sees(hello: &Hello) -> String {
     let others = hello.replicas.iter().filter(|replica| replica.state != ReplicaState::Own).take(REPLICAS);
     let words = others.map(|replica| {
         let state = match replica.state {
-            _ if replica.problem.is_some() => "not met (why stands below)",
+            _ if replica.problem.is_some() => "not met (see below)",
             ReplicaState::Own | ReplicaState::InSync => "in sync",
             ReplicaState::CatchingUp => "catching up",
             ReplicaState::Down => "down",
@@ -353,7 +353,7 @@ mod tests {
         apart.said.as_mut().expect("it answered").replicas[1].problem = Some("it has another cluster key".into());
         let table = group(vec![("a", apart)]).table();
         assert!(table.contains("b not met") && table.contains("a can't meet b (b:1): it has another cluster key\n"));
-        assert!(!table.contains("down") && table.ends_with("Correct what stands above."), "{table}");
+        assert!(!table.contains("down") && table.ends_with("Fix the problems listed above."), "{table}");
         let mut full = a();
         full.said.as_mut().expect("it answered").disk_full = true;
         let full = group(vec![("a", full), ("b", hello("b", false, &[("a", InSync), ("b", Own)]))]);

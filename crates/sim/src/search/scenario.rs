@@ -112,7 +112,7 @@ impl Scenario {
                 confirm_patience: Duration::from_millis(500),
                 ..Settings::default()
             },
-            most_states: 3_000_000,
+            most_states: 30_000_000,
         }
     }
 
