@@ -24,7 +24,7 @@ pub fn account(n: u64) -> AccountId {
 pub fn message(n: u64, people: u64) -> Arc<Fact> {
     let drawn = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
     let (from, to) = (account(drawn % people), account(drawn / people % people));
-    let body = Body::Message(Message { to, text: TEXT.to_owned(), at_ms: n });
+    let body = Body::Message(Message { to, text: TEXT.to_owned(), at_ms: n, unwanted: None });
     let position = Position { incarnation: Incarnation(1), seq: Seq(n) };
     Arc::new(Fact::new(position, Vec::new(), Stamp(n), from, key(n), body))
 }

@@ -33,7 +33,9 @@ fn record(n: u64) -> AccountRecord {
         claims: vec![ClaimRecord { position, order, confirmed: true, withdrawn: false }],
         first_password: "$argon2id$".to_owned(),
         password: None,
-        sessions: vec![SessionRecord { order, token: token(n), password: None, ended: false, last_used_ms: None }],
+        changes: Vec::new(),
+        ended: Vec::new(),
+        sessions: vec![SessionRecord { order, token: token(n), password: None, last_used_ms: None, used: order }],
         deleted: false,
         rehashes: Vec::new(),
     }

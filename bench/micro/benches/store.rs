@@ -67,7 +67,7 @@ fn views(criterion: &mut Criterion) {
         bencher.iter(|| {
             asked += 1;
             let (one, other) = (drawn(asked), drawn(asked * 7919));
-            views.query(&Query::History { one, other, before: None, limit: 50 }).expect("a page")
+            views.query(&Query::History { one, other, before: None, limit: 50, bytes: u32::MAX }).expect("a page")
         });
     });
 }
