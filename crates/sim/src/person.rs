@@ -50,6 +50,8 @@ pub(crate) struct Person {
     pub(crate) deletion_told: bool,
     /// How often he was logged out.
     pub(crate) logged_out: usize,
+    /// How many passwords they have tried since the trouble was over.
+    pub(crate) passwords_tried: usize,
 }
 
 /// How far a person is.
@@ -135,6 +137,7 @@ impl Person {
             life: 0,
             clock_offset_ms: 0,
             logged_out: 0,
+            passwords_tried: 0,
             deletion_told: false,
         }
     }

@@ -216,7 +216,12 @@ impl World {
         if self.people[person].stage == Stage::LoggedOut && !busy && !self.account_is_gone(person) {
             if self.has_guests {
                 let passwords = self.passwords_of(person);
-                self.people[person].password = self.chance.pick(&passwords).cloned().unwrap_or_default();
+                // In the end they go through all of them, the newest first: by chance they might miss the right one.
+                let tried = self.people[person].passwords_tried;
+                let in_turn = passwords.iter().rev().cycle().nth(tried).filter(|_| over);
+                let password = in_turn.or_else(|| self.chance.pick(&passwords)).cloned().unwrap_or_default();
+                self.people[person].passwords_tried += usize::from(over);
+                self.people[person].password = password;
             }
             return self.deed(person, Deed::Login, None);
         }
