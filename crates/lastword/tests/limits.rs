@@ -1,5 +1,7 @@
 //! What clients may take, on real processes: who goes beyond it is told so, and nobody else notices.
 
+#[path = "limits/files.rs"]
+mod files;
 mod harness;
 #[path = "limits/places.rs"]
 mod places;

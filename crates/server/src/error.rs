@@ -92,6 +92,16 @@ pub enum ServerError {
     /// The core panicked.
     #[error("the core has failed. This is a bug: please report the messages above")]
     Panicked,
+    /// The process may have too few files open.
+    #[error(
+        "this process may have only {most} open files, and a server needs {least} at least: raise the limit (`ulimit -Hn`, LimitNOFILE= of systemd)"
+    )]
+    TooFewFiles {
+        /// How many it may have.
+        most: usize,
+        /// How many it needs.
+        least: usize,
+    },
     /// The machine refused a thread or randomness.
     #[error("the machine refused {what}: {source}")]
     Machine {

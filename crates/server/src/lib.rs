@@ -148,6 +148,8 @@ pub async fn run(
     let group = Group::new(&options)?;
     let settings = settings(&options);
     let (mut ready, mut options) = (Some(ready), options);
+    let files = limits::Files::of_process(options.limits.connections)?;
+    options.limits.connections = files.places();
     let metrics = Arc::new(metrics::Metrics::new(&options));
     tokio::pin!(shutdown);
     loop {
@@ -168,7 +170,7 @@ pub async fn run(
         }
         let scheme = if options.plain_text { "http" } else { "https" };
         tracing::info!(%address, page = format_args!("{scheme}://{}/", options.listen), "ready");
-        let asked_to_stop = listen::serve(listener, &peers, &options, shutdown.as_mut()).await;
+        let asked_to_stop = listen::serve(listener, &peers, &options, &files, shutdown.as_mut()).await;
         drop(dialling);
         let anew = engine.starts_anew() && !matches!(asked_to_stop, Ok(true));
         drop(engine);

@@ -17,15 +17,16 @@ use crate::engine::Engine;
 use crate::error::ServerError;
 use crate::front;
 use crate::front::origins::Origins;
-use crate::limits::{Accounts, Address, Addresses, Guest, Inputs, Limits, Logins, Place, Places, Refusals};
+use crate::limits::{
+    Accounts, Address, Addresses, Files, Guest, Inputs, Limits, Logins, OpenFile, Place, Places, Refusals,
+};
 use crate::peers::Peers;
 use crate::sniff::{Kind, kind_of};
 use crate::stream::Stream;
 use crate::tls::Handshakes;
 use crate::wire::Wire;
 
-/// Connections beyond all that clients may have, which might be other replicas, and how long they have to say so.
-const UNPLACED: usize = 256;
+/// Connections beyond all that clients may have might be other replicas: they have so long to say so.
 const UNPLACED_PATIENCE: Duration = Duration::from_secs(1);
 /// Connections that are taken in one go.
 const AT_ONCE: u64 = 16;
@@ -79,6 +80,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     peers: &Arc<Peers>,
     options: &Options,
+    files: &Files,
     shutdown: impl Future<Output = ()>,
 ) -> Result<bool, ServerError> {
     let (engine, group) = (&peers.engine, &peers.group);
@@ -98,7 +100,7 @@ pub(crate) async fn serve(
     });
     let places = Places::new(limits.connections);
     let (here, mut all_gone) = mpsc::channel(1);
-    let unplaced = Arc::new(Semaphore::new(UNPLACED));
+    let unplaced = Arc::new(Semaphore::new(files.unplaced()));
     let addresses = Addresses::new(limits.connections_per_address);
     let closing = engine.closing();
     tokio::pin!(shutdown, closing);
@@ -116,13 +118,15 @@ pub(crate) async fn serve(
         let (stream, from) = match accepted {
             Ok((stream, from)) => (stream, from.ip().to_canonical()),
             Err(error) => {
-                // Most likely too many open files: the next try may find some closed.
+                // The machine may have too many open files, over all processes: the next try may find some closed.
                 tracing::warn!("can't accept a connection: {error}");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };
         taken += 1;
+        // What is left is for the log and the views: this one is closed at once.
+        let Some(file) = files.take() else { continue };
         let _ = stream.set_nodelay(true);
         keep_alive(&stream);
         // Whoever may not come in sends nobody away.
@@ -132,13 +136,13 @@ pub(crate) async fn serve(
             Some((of_address, guest)) => {
                 let place = Some(ClientPlace { guest, _of_address: of_address, _here: here.clone() });
                 let patience = shared.limits.handshake_of(taken);
-                tokio::spawn(async move { welcome(stream, from, &shared, place, patience).await });
+                tokio::spawn(async move { welcome(stream, file, from, &shared, place, patience).await });
             }
             // It may be another replica. With too many of these, too, it is closed at once.
             None => {
                 let Ok(unplaced) = unplaced.clone().try_acquire_owned() else { continue };
                 tokio::spawn(async move {
-                    welcome(stream, from, &shared, None, UNPLACED_PATIENCE).await;
+                    welcome(stream, file, from, &shared, None, UNPLACED_PATIENCE).await;
                     drop(unplaced)
                 });
             }
@@ -163,8 +167,15 @@ fn keep_alive(stream: &TcpStream) {
     }
 }
 
-/// Finds out what a connection is, and hands it on. Its place is free again when it has ended.
-async fn welcome(stream: TcpStream, ip: IpAddr, shared: &Arc<Shared>, place: Option<ClientPlace>, patience: Duration) {
+/// Finds out what a connection is, and hands it on. Its place is free again when it has ended, and then its file.
+async fn welcome(
+    stream: TcpStream,
+    _file: OpenFile,
+    ip: IpAddr,
+    shared: &Arc<Shared>,
+    place: Option<ClientPlace>,
+    patience: Duration,
+) {
     let from = Address::from(ip);
     let mut first = [0];
     let guest = place.as_ref().map(|place| &place.guest);

@@ -132,7 +132,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Ok(replicas) => replicas,
         Err(wrong) => crate::chat::bad_arguments("bench", wrong),
     };
-    crate::server::allow_many_files(arguments.connections.saturating_mul(6));
+    crate::server::allow_many_files();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(async {
         let mut interrupts = signal(SignalKind::interrupt())?;

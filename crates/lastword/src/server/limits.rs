@@ -57,11 +57,6 @@ pub(crate) struct LimitArguments {
 }
 
 impl LimitArguments {
-    /// Connections at a time.
-    pub(crate) fn connections(&self) -> u32 {
-        self.connections
-    }
-
     /// What they come to.
     pub(crate) fn read(&self) -> Limits {
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());

@@ -84,7 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let group = Group::new(&options)?;
     // The same for all that follows, whatever happens to the file.
     options.key = Some(group.key.clone());
-    allow_many_files(arguments.limits.connections());
+    allow_many_files();
     // Entered once, outside of the runtime, whose one thread is this one: it costs nothing while the server runs.
     let _named = tracing::error_span!("server", replica = %group.own_name()).entered();
     if let Some(key) = &arguments.key {
@@ -135,20 +135,13 @@ pub(crate) fn data_name(listen: &Address) -> String {
     format!("{}_{}", listen.host.replace(':', "-"), listen.port)
 }
 
-/// Files that a server has open beside its connections to clients.
-const OTHER_FILES: u64 = 500;
-
-/// Every connection is an open file, and the usual limit is 1,024: as many as the system lets us.
-pub(crate) fn allow_many_files(connections: u32) {
+/// Every connection is an open file, and the usual limit is 1,024: as many as the system lets us. What the server
+/// does with fewer than it needs is its own matter.
+pub(crate) fn allow_many_files() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::warn!("can't have more open files than usual: {error}");
-    }
-    if let Some(most) = limit.maximum.filter(|most| *most < u64::from(connections) + OTHER_FILES) {
-        tracing::warn!(
-            "this process may have {most} open files, which is too few for {connections} connections: raise the limit (`ulimit -Hn`, LimitNOFILE= of systemd), or lower --connections"
-        );
     }
 }

@@ -55,6 +55,8 @@ pub struct Server {
     pub arguments: Vec<String>,
     /// How much it logs.
     pub level: &'static str,
+    /// The most files that it may have open, if that is not what this process may have.
+    pub open_files: Option<u32>,
     /// Where its user keeps what programs make for themselves.
     pub state: PathBuf,
     pub address: String,
@@ -85,7 +87,7 @@ impl Server {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let arguments = more.iter().map(|&word| word.to_owned()).collect();
         let state = env!("CARGO_TARGET_TMPDIR").into();
-        Self { dir, arguments, level: "info", state, address: address.to_owned(), child: None }
+        Self { dir, arguments, level: "info", open_files: None, state, address: address.to_owned(), child: None }
     }
 
     /// Starts it, and waits until it is up.
@@ -100,7 +102,16 @@ impl Server {
     pub fn launch(&mut self) {
         let (host, port) = self.address.rsplit_once(':').expect("HOST:PORT");
         let log = std::fs::File::options().create(true).append(true).open(self.dir.path().join("log"));
-        let child = Command::new(env!("CARGO_BIN_EXE_lastword"))
+        let program = env!("CARGO_BIN_EXE_lastword");
+        let mut command = match self.open_files {
+            None => Command::new(program),
+            Some(most) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", "ulimit -n $1 && shift && exec \"$@\"", "sh", &most.to_string(), program]);
+                shell
+            }
+        };
+        let child = command
             .env("XDG_STATE_HOME", &self.state)
             .args(["server", host, port, "--data"])
             .arg(self.data())

@@ -4,6 +4,7 @@
 
 mod addresses;
 mod creates;
+mod files;
 mod inputs;
 mod logins;
 mod places;
@@ -12,7 +13,8 @@ mod refusals;
 
 use std::time::Duration;
 
-pub(crate) use addresses::{Address, Addresses, Place};
+pub(crate) use addresses::{Address, Addresses, Network, Place};
+pub(crate) use files::{Files, OpenFile};
 pub(crate) use inputs::{Held, Inputs, Room};
 pub(crate) use logins::{Attempt, Go, Logins, Outcome};
 pub(crate) use places::{Guest, Places};
@@ -23,7 +25,7 @@ pub(crate) use refusals::Refusals;
 /// machine anyway, or stands for many (something that passes connections on).
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Connections at a time, over all.
+    /// Connections at a time, over all: fewer if the process may not have that many files open.
     pub connections: usize,
     /// Connections at a time from one address (IPv6: from one /64 network); 1,000 if nothing is said.
     pub connections_per_address: Option<usize>,
