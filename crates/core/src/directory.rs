@@ -74,12 +74,12 @@ impl Directory {
         directory
     }
 
-    /// An account with a claim that holds.
     /// How many accounts there are, and were.
     pub(crate) fn len(&self) -> usize {
         self.accounts.len()
     }
 
+    /// An account with a claim that holds.
     pub(crate) fn living(&self, id: AccountId) -> Option<&Account> {
         self.accounts.get(&id).filter(|account| account.holds_since().is_some())
     }

@@ -3,7 +3,6 @@
 //!
 //! Frames become lines for [`super::lines`], through a pipe, and lines frames. That costs a copy each way, which nobody
 //! at a browser notices, and there is one place where the protocol is spoken.
-
 //!
 //! A connection ends with the closing handshake (RFC 6455, 7.1), which neither waits for answers nor is waited for long.
 

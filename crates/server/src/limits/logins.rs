@@ -1,5 +1,7 @@
-//! Attempts to log in wait longer the more wrong ones came before them. They wait, and are not refused: whoever knows
-//! the password gets in after a few seconds, whatever strangers do meanwhile.
+//! Attempts to log in wait longer the more wrong ones came before them. As a rule they wait and are not refused: whoever
+//! knows the password gets in after a few seconds. Only where very many wait already for one name is the next one
+//! refused, to be tried again after a second: when [`UNDER_WAY`] of one address do, or when the line for turns is full
+//! ([`Go::Crowded`]).
 //!
 //! Wrong attempts are counted
 //! * for a name from one address, which is where somebody who guesses is slowed down;
