@@ -158,15 +158,59 @@ async fn on_loopback_one_port_takes_both() {
     drop(halves);
 }
 
-/// The answer to a request of HTTP within TLS.
-fn https(authority: &Authority, address: &str, path: &str, host_header: &str) -> String {
+/// A connection within TLS.
+fn connect(authority: &Authority, address: &str) -> StreamOwned<ClientConnection, TcpStream> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(authority.file("ca.pem")).expect("a certificate")).expect("an authority");
     let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let name = host(address).to_owned().try_into().expect("a name");
     let connection = ClientConnection::new(config.into(), name).expect("a client");
-    let mut stream = StreamOwned::new(connection, TcpStream::connect(address).expect("connected"));
+    let stream = StreamOwned::new(connection, TcpStream::connect(address).expect("connected"));
     stream.sock.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    stream
+}
+
+/// Lines that come in records of a byte each cost the server little more than what it takes to decrypt them.
+#[test]
+fn records_of_a_byte_each_are_taken_together() {
+    const LINES: usize = 20;
+    let address = process::addresses(1).remove(0);
+    let authority = Authority::new();
+    let server = Server::start_at(&address, &words(&arguments(&authority, host(&address))));
+    let mut stream = connect(&authority, &address);
+    let line = format!("{{\"id\":1,\"op\":\"ping\",\"more\":\"{}\"}}\n", "x".repeat(20_000));
+    stream.write_all(PING).expect("asked");
+    stream.read_exact(&mut vec![0; PONG.len()]).expect("answered");
+    let before = processor_ms(&server);
+    for _ in 0..LINES {
+        for bytes in line.as_bytes().chunks(500) {
+            for byte in bytes.chunks(1) {
+                stream.conn.writer().write_all(byte).expect("encrypted");
+            }
+            while stream.conn.wants_write() {
+                stream.conn.write_tls(&mut stream.sock).expect("sent");
+            }
+        }
+        stream.read_exact(&mut vec![0; PONG.len()]).expect("answered");
+    }
+    let took = processor_ms(&server) - before;
+    // 110 ms on one machine; one by one they took 1,200 ms there.
+    assert!(took < 600, "{took} ms for {} records", LINES * line.len());
+}
+
+/// Processor time that a server has taken, in milliseconds.
+fn processor_ms(server: &Server) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).expect("Linux");
+    let behind_name = stat.rsplit_once(')').expect("a name").1;
+    let ticks: Vec<u64> =
+        behind_name.split_whitespace().skip(11).take(2).filter_map(|word| word.parse().ok()).collect();
+    // A tick is 10 ms on every Linux that matters here.
+    ticks.iter().sum::<u64>() * 10
+}
+
+/// The answer to a request of HTTP within TLS.
+fn https(authority: &Authority, address: &str, path: &str, host_header: &str) -> String {
+    let mut stream = connect(authority, address);
     stream
         .write_all(format!("GET {path} HTTP/1.1\r\nHost: {host_header}\r\nConnection: close\r\n\r\n").as_bytes())
         .expect("asked");

@@ -186,7 +186,7 @@ async fn welcome(
             // A handshake is much work for somebody who can't be let in anyway.
             let Some(place) = place else { return };
             let shaken = tokio::select! {
-                shaken = Box::pin(handshakes.shake(stream)) => shaken,
+                shaken = Box::pin(handshakes.shake(stream, from)) => shaken,
                 () = place.guest.must_leave() => None,
             };
             if let Some(stream) = shaken {

@@ -1,6 +1,6 @@
 //! A client's connection: in plain text, within TLS, or what a WebSocket's frames come through.
 
-use std::io::{Result, Write};
+use std::io::{BufRead, Result, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -44,11 +44,22 @@ impl Stream {
             }
             Self::Tls(stream) => {
                 std::future::poll_fn(|context| {
-                    let mut stream = Pin::new(&mut *stream);
-                    let plain = ready!(stream.as_mut().poll_fill_buf(context))?;
-                    let taken = plain.len().min(at_once);
-                    into.write_all(&plain[..taken])?;
-                    stream.consume(taken);
+                    let plain = ready!(Pin::new(&mut *stream).poll_fill_buf(context))?;
+                    if plain.is_empty() {
+                        return Poll::Ready(Ok(0));
+                    }
+                    // What came in one piece is decrypted already, and may be hundreds of records of a byte each: to look at
+                    // each by itself would cost much more than its sender.
+                    let (_, session) = stream.get_mut();
+                    let (mut decrypted, mut taken) = (session.reader(), 0);
+                    while taken < at_once
+                        && let Ok(record @ [_, ..]) = decrypted.fill_buf()
+                    {
+                        let some = record.len().min(at_once - taken);
+                        into.write_all(&record[..some])?;
+                        decrypted.consume(some);
+                        taken += some;
+                    }
                     Poll::Ready(Ok(taken))
                 })
                 .await

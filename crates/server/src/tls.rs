@@ -1,6 +1,8 @@
 //! TLS for clients (the `rustls` crate): certificates that can be read anew while the server runs, and handshakes
 //! that hold nobody up.
 
+mod turns;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -15,7 +17,9 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use self::turns::Turns;
 use crate::error::ServerError;
+use crate::limits::Address;
 use crate::validity::Validity;
 
 /// A server's certificate and its key, in files.
@@ -112,11 +116,12 @@ fn pem_error(error: rustls::pki_types::pem::Error) -> String {
 }
 
 /// Shakes hands on a thread of its own: one handshake takes as long as hundreds of messages, and all other
-/// connections share a thread with the core.
+/// connections share a thread with the core. Each address has its turn there.
 pub(crate) struct Handshakes {
     certificates: Arc<Certificates>,
     /// Taken out only to be shut down: within a runtime, another one can't just be dropped.
     runtime: Option<tokio::runtime::Runtime>,
+    turns: Turns,
     patience: Duration,
 }
 
@@ -126,16 +131,20 @@ impl Handshakes {
     /// # Errors
     /// The machine has no threads left.
     pub(crate) fn start(certificates: Arc<Certificates>, patience: Duration) -> Result<Self, ServerError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("tls").build();
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        // Whoever has just come is seen after each step: only then can they have their turn.
+        let builder = builder.worker_threads(1).thread_name("tls").global_queue_interval(1);
+        let runtime = builder.build();
         let runtime = runtime.map_err(|source| ServerError::Machine { what: "a thread", source })?;
-        Ok(Self { certificates, runtime: Some(runtime), patience })
+        Ok(Self { certificates, runtime: Some(runtime), turns: Turns::new(), patience })
     }
 
     /// Shakes hands with a client. `None` if it failed, which is nothing to tell anybody but those who look for it.
-    pub(crate) async fn shake(&self, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+    pub(crate) async fn shake(&self, stream: TcpStream, from: Address) -> Option<TlsStream<TcpStream>> {
         // Its task ends with the set: also when nobody waits for it any more.
         let mut task = JoinSet::new();
-        task.spawn_on(self.certificates.acceptor().accept(stream), self.runtime.as_ref()?.handle());
+        let handshake = self.turns.step_by_step(self.certificates.acceptor().accept(stream), from);
+        task.spawn_on(handshake, self.runtime.as_ref()?.handle());
         match tokio::time::timeout(self.patience, task.join_next()).await {
             Ok(Some(Ok(Ok(stream)))) => Some(stream),
             Ok(Some(Ok(Err(error)))) => {

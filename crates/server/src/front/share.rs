@@ -7,12 +7,15 @@
 const LINES: usize = 32;
 /// Bytes of lines: reading JSON takes time for each. One line may be longer.
 const BYTES: usize = 16 * 1024;
+/// Times that something is read: a line may come in pieces of a byte.
+const READS: usize = 32;
 
 /// How much of its share a connection has had since others had theirs.
 #[derive(Debug, Default)]
 pub(super) struct Share {
     lines: usize,
     bytes: usize,
+    reads: usize,
 }
 
 impl Share {
@@ -22,9 +25,14 @@ impl Share {
         self.bytes += bytes;
     }
 
+    /// Something was read, be it a part of a line.
+    pub(super) fn read(&mut self) {
+        self.reads += 1;
+    }
+
     /// Others come first now.
     pub(super) fn is_over(&self) -> bool {
-        self.lines >= LINES || self.bytes >= BYTES
+        self.lines >= LINES || self.bytes >= BYTES || self.reads >= READS
     }
 
     /// Comes back when all others that had something to do have done it.
@@ -50,5 +58,8 @@ mod tests {
         assert!(!share.is_over());
         share.take(1);
         assert!(share.is_over(), "one long line is a share");
+        let mut share = Share::default();
+        (0..READS).for_each(|_| share.read());
+        assert!(share.is_over(), "so are many pieces of a line");
     }
 }

@@ -8,6 +8,7 @@ mod files;
 mod inputs;
 mod logins;
 mod places;
+mod queue;
 mod rates;
 mod refusals;
 
@@ -18,6 +19,7 @@ pub(crate) use files::{Files, OpenFile};
 pub(crate) use inputs::{Held, Inputs, Room};
 pub(crate) use logins::{Attempt, Go, Logins, Outcome};
 pub(crate) use places::{Guest, Places};
+pub(crate) use queue::Queue;
 pub(crate) use rates::{Accounts, Meter, cost};
 pub(crate) use refusals::Refusals;
 

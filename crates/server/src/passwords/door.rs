@@ -12,8 +12,7 @@ use std::time::{Duration, Instant};
 use lastword_core::io::JobId;
 
 use super::Ask;
-use super::queue::Queue;
-use crate::limits::Address;
+use crate::limits::{Address, Queue};
 
 /// What is to be done, and for which job of the core.
 pub(super) type Work = (JobId, Arc<Ask>);

@@ -7,7 +7,6 @@
 mod door;
 mod hashing;
 pub(crate) mod opaque;
-mod queue;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -24,6 +24,7 @@ const LINE_BYTES_AS_ONE: usize = 1024;
 impl Connection<'_> {
     /// Something was read: next time there may be as much.
     pub(super) fn has_read(&mut self, read: std::io::Result<usize>) -> Go {
+        self.share.read();
         match read {
             Ok(0) => {
                 self.input_ended = true;

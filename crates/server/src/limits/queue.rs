@@ -1,4 +1,4 @@
-//! What waits to be hashed: by client, in turn.
+//! What waits for something that there is little of (a hash, a handshake): by client, in turn.
 //!
 //! A flood from one address waits for itself alone: each address has its turn, one after another. When all places
 //! are taken, somebody who has few of them gets one from whoever has most.
@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
 /// What waits, of clients that are told apart by a `C`.
-pub(super) struct Queue<C, T> {
+pub(crate) struct Queue<C, T> {
     /// Of each client that has some, in their order.
     waiting: HashMap<C, VecDeque<T>>,
     /// Those clients, in the order of their turns.
@@ -17,13 +17,13 @@ pub(super) struct Queue<C, T> {
 }
 
 impl<C: Eq + Hash + Copy, T> Queue<C, T> {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self { waiting: HashMap::new(), turns: VecDeque::new(), len: 0, limit }
     }
 
     /// Puts something in, and hands back what there is no room for, if so: this, or another one's latest.
     #[must_use]
-    pub(super) fn put(&mut self, client: C, item: T) -> Option<T> {
+    pub(crate) fn put(&mut self, client: C, item: T) -> Option<T> {
         let mut dropped = None;
         if self.len >= self.limit {
             let own = self.waiting.get(&client).map_or(0, VecDeque::len);
@@ -43,12 +43,12 @@ impl<C: Eq + Hash + Copy, T> Queue<C, T> {
     }
 
     /// How many wait.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     /// The oldest of whose turn it is.
-    pub(super) fn take(&mut self) -> Option<T> {
+    pub(crate) fn take(&mut self) -> Option<T> {
         let client = self.turns.pop_front()?;
         let items = self.waiting.get_mut(&client)?;
         let item = items.pop_front()?;
