@@ -161,10 +161,10 @@ async fn floods() {
 async fn http() {
     let group = Group::start(1).await;
     let get = |request: &str| quickly(&group.addresses[0], request.as_bytes()).0;
-    assert!(get("GET /healthz HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 200"));
+    assert!(get("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 200"));
     assert!(get("GET /readyz HTTP/1.0\r\n\r\n").starts_with("HTTP/1.0 200"));
-    assert!(get("GET /metrics HTTP/1.1\r\n\r\n").contains("lastword_stale 0"));
-    assert!(get("GET /nothing HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404"));
+    assert!(get("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").contains("lastword_stale 0"));
+    assert!(get("GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 404"));
     assert!(get(&format!("GET /{} HTTP/1.1\r\n", "x".repeat(40_000))).starts_with("HTTP/1.1 431"));
     assert_serves(&group.addresses[0]);
 }

@@ -69,6 +69,10 @@ fn forms_of_a_request() {
         (format!("GET /healthz HTTP/1.1\r\nTransfer-Encoding: chunked\r\n{end}3\r\nabc\r\n0\r\n\r\n"), "200"),
         (format!("POST /healthz HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n{end}"), "405"),
         (format!("GET /healthz HTTP/1.1\r\nHost: y\r\n{end}"), "400"),
+        ("GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n".to_owned(), "400"),
+        ("GET http://x/healthz HTTP/1.1\r\nConnection: close\r\n\r\n".to_owned(), "400"),
+        ("GET /healthz HTTP/1.1\r\nHost: x y\r\nConnection: close\r\n\r\n".to_owned(), "400"),
+        ("GET /healthz HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n".to_owned(), "200"),
         (format!("GET /healthz HTTP/1.1\r\nContent-Length: x\r\n{end}"), "400"),
     ] {
         let (said, closed) = talk(&server.address, request.as_bytes(), PATIENCE);

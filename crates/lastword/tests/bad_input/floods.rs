@@ -256,15 +256,19 @@ fn http_that_is_not_right() {
     assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "a HEAD has no body: {head:?}");
     assert!(http(&server.address, "HEAD", "/nothing").starts_with("HTTP/1.1 404"));
     let get = |bytes: &[u8]| talk(&server.address, bytes, Duration::from_secs(2)).0;
-    assert!(get(b"GET /healthz HTTP/1.1\nConnection: close\n\n").starts_with("HTTP/1.1 200"));
-    assert!(get(b"GET /healthz?x=1#y HTTP/1.1\r\nX: \xff\xfe\r\n\r\n").starts_with("HTTP/1.1 200"));
-    assert!(get(b"GET /../../etc/passwd HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404"));
+    assert!(get(b"GET /healthz HTTP/1.1\nHost: x\nConnection: close\n\n").starts_with("HTTP/1.1 200"));
+    assert!(get(b"GET /healthz?x=1#y HTTP/1.1\r\nHost: x\r\nX: \xff\xfe\r\n\r\n").starts_with("HTTP/1.1 200"));
+    assert!(get(b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 404"));
     let two_hosts = b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n";
     for garbage in [&b"GET  \r\n\r\n"[..], b"GET \xff\xfe\xfd \r\n\r\n", b"GET / HTTP/1.1\r\na b: c\r\n\r\n", two_hosts]
     {
         assert!(get(garbage).starts_with("HTTP/1.1 400"), "{}", String::from_utf8_lossy(garbage));
     }
-    for other in [&b"POST /metrics HTTP/1.1\r\n\r\n"[..], b"PUT / HTTP/1.1\r\n\r\n", b"OPTIONS * HTTP/1.1\r\n\r\n"] {
+    for other in [
+        &b"POST /metrics HTTP/1.1\r\nHost: x\r\n\r\n"[..],
+        b"PUT / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+    ] {
         assert!(get(other).starts_with("HTTP/1.1 405"));
     }
     let mut endless = b"GET /healthz HTTP/1.1\r\n".to_vec();

@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::http::request::Parts;
+use hyper::http::uri::Authority;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, StatusCode, Version};
 use lastword_core::Input;
 use lastword_core::io::{Answer, ConnectionId, Health, Request as CoreRequest, Tag};
 
@@ -199,13 +200,24 @@ pub(super) fn values<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iter
 /// Where a request was sent to, as the client writes it: `HOST` or `HOST:PORT`.
 pub(super) fn host_of(parts: &Parts) -> Option<&str> {
     // One within the target counts, and not the header then (RFC 9112, 3.2.2).
-    let in_target = parts.uri.authority().map(hyper::http::uri::Authority::as_str);
+    let in_target = parts.uri.authority().map(Authority::as_str);
     in_target.or_else(|| values(&parts.headers, &header::HOST).next())
 }
 
+/// Whether there is one `Host`, as there must be, and it can be one (RFC 9112, 3.2). HTTP/1.0 has none as a rule.
+fn has_good_host(parts: &Parts) -> bool {
+    let mut hosts = parts.headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => parts.version < Version::HTTP_11,
+        (Some(host), None) => host.to_str().is_ok_and(|host| host.is_empty() || host.parse::<Authority>().is_ok()),
+        (Some(_), Some(_)) => false,
+    }
+}
+
 async fn respond(parts: &Parts, shared: &Arc<Shared>, upgraded: &AtomicBool) -> Response {
-    if parts.headers.get_all(header::HOST).iter().count() > 1 {
-        return Response::text(StatusCode::BAD_REQUEST, "A request has one Host header.\n");
+    if !has_good_host(parts) {
+        let text = "A request has one Host header, with the host that it is for.\n";
+        return Response::text(StatusCode::BAD_REQUEST, text);
     }
     if ![Method::GET, Method::HEAD].contains(&parts.method) {
         let text = "Only GET and HEAD work here.\n";
@@ -243,7 +255,7 @@ async fn respond(parts: &Parts, shared: &Arc<Shared>, upgraded: &AtomicBool) -> 
 /// Tells browsers to keep to HTTPS for this host (RFC 6797), where nothing else is spoken. Not on this machine itself,
 /// where other programs have pages under the same name.
 fn keep_to_tls(response: Response, parts: &Parts, only_tls: bool) -> Response {
-    let host = host_of(parts).and_then(|host| host.parse::<hyper::http::uri::Authority>().ok());
+    let host = host_of(parts).and_then(|host| host.parse::<Authority>().ok());
     match host {
         Some(host) if only_tls && is_name_elsewhere(host.host()) => {
             response.with(header::STRICT_TRANSPORT_SECURITY, HSTS)
