@@ -62,6 +62,42 @@ async fn ask(socket: &mut Socket, mut request: Value) -> Value {
     }
 }
 
+/// Connections that have each said and heard something long, and now say nothing: what that took is free again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn long_messages_leave_no_large_buffers_behind() {
+    const CONNECTIONS: usize = 300;
+    let server = Server::start();
+    let mut first = open(&server, None).await.expect("open");
+    let created = json!({"op": "create", "name": "ann", "password": "secret", "key": key()});
+    assert_eq!(ask(&mut first, created).await["ok"]["name"], "ann");
+    for _ in 0..4 {
+        let send = json!({"op": "send", "to": "ann", "text": "x".repeat(14_000), "key": key()});
+        assert!(ask(&mut first, send).await["ok"].is_object());
+    }
+    let history = json!({"op": "history", "with": "ann", "limit": 4});
+    let login = json!({"op": "login", "name": "ann", "password": "secret"});
+    let token = ask(&mut first, login).await["ok"]["token"].as_str().expect("a token").to_owned();
+    let mut sockets = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let mut socket = open(&server, None).await.expect("open");
+        assert!(ask(&mut socket, json!({"op": "resume", "token": token})).await["ok"].is_object());
+        sockets.push(socket);
+    }
+    let before = server.memory_mib();
+    for socket in &mut sockets {
+        let said = ask(socket, json!({"op": "ping", "more": "x".repeat(60_000)})).await;
+        assert_eq!(said["ok"], json!({}));
+        let page = ask(socket, history.clone()).await;
+        assert!(page.to_string().len() > 50_000, "long");
+    }
+    // Each of these is served by what it goes on with.
+    for socket in &mut sockets {
+        assert_eq!(ask(socket, json!({"op": "ping"})).await["ok"], json!({}));
+    }
+    let grown = server.memory_mib().saturating_sub(before);
+    assert!(grown * 1024 < 24 * CONNECTIONS as u64, "{grown} MiB more for {CONNECTIONS} connections");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_same_protocol_in_frames() {
     let server = Server::start();

@@ -7,6 +7,8 @@
 //! A connection ends with the closing handshake (RFC 6455, 7.1), which neither waits for answers nor is waited for long.
 
 mod closing;
+mod frames;
+mod slim;
 mod unfinished;
 
 use std::sync::Arc;
@@ -19,12 +21,12 @@ use hyper::{Method, StatusCode};
 use lastword_protocol::LINE_BYTES;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf};
 use tokio::time::Instant;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use self::closing::{Closing, code_after};
+use self::slim::Slim;
 use self::unfinished::{Counted, Unfinished};
 use super::http::{host_of, values};
 use super::lines;
@@ -33,8 +35,8 @@ use crate::limits::{Address, Guest};
 use crate::listen::Shared;
 use crate::stream::Stream;
 
-/// Room of the pipe each way, in bytes: a line and its line feed.
-const PIPE_BYTES: usize = LINE_BYTES + 1;
+/// Room of the pipe each way, in bytes. What it has grown to it keeps, so a line passes through it in pieces.
+const PIPE_BYTES: usize = 4 * 1024;
 /// The longest frame that is looked at: beyond a line's limit by as much as it takes to refuse it as one.
 const FRAME_BYTES: usize = LINE_BYTES + 1024;
 /// A key is 16 bytes in base64 (RFC 6455, 4.1).
@@ -96,8 +98,7 @@ pub(super) async fn serve(stream: Stream, from: Address, rest: Vec<u8>, shared: 
         .write_buffer_size(0);
     let unfinished = Unfinished::new(shared.inputs.of(from));
     let stream = Counted::new(stream, &unfinished);
-    let socket = WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(config)).await;
-    let (mut to_client, mut from_client) = socket.split();
+    let (mut to_client, mut from_client) = Slim::new(stream, rest, config).await.split();
     let (near, far) = tokio::io::duplex(PIPE_BYTES);
     let (from_lines, to_lines) = tokio::io::split(far);
     let mut from_lines = BufReader::new(from_lines).lines();
@@ -122,8 +123,8 @@ pub(super) async fn serve(stream: Stream, from: Address, rest: Vec<u8>, shared: 
     }
     // The goodbyes are said. What was asked before them is still carried out, and its answers go nowhere.
     let goodbye = async {
-        if let Ok(socket) = to_client.reunite(from_client) {
-            super::linger(socket.into_inner().into_inner()).await;
+        if let Some(stream) = to_client.reunite(from_client).ok().and_then(Slim::into_inner) {
+            super::linger(stream).await;
         }
     };
     let last_requests = async {
@@ -134,8 +135,8 @@ pub(super) async fn serve(stream: Stream, from: Address, rest: Vec<u8>, shared: 
     tokio::join!(goodbye, last_requests);
 }
 
-type ToClient<'a, 'b> = futures_util::stream::SplitSink<WebSocketStream<Counted<'a, 'b>>, Message>;
-type FromClient<'a, 'b> = futures_util::stream::SplitStream<WebSocketStream<Counted<'a, 'b>>>;
+type ToClient<'a, 'b> = futures_util::stream::SplitSink<Slim<'a, 'b>, Message>;
+type FromClient<'a, 'b> = futures_util::stream::SplitStream<Slim<'a, 'b>>;
 
 /// Frames in, lines out; until the client has said its goodbye, or what it says can't be understood any more.
 async fn pass_in(

@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep};
 
+use super::frames::Frames;
 use super::{FRAME_BYTES, READ_BYTES};
 use crate::limits::{Held, Room};
 use crate::stream::Stream;
@@ -109,6 +110,7 @@ impl State<'_> {
 pub(super) struct Counted<'a, 'b> {
     stream: Stream,
     unfinished: &'a Unfinished<'b>,
+    frames: Frames,
     /// Read since others had their turn.
     read: usize,
     /// Until there may be room again.
@@ -117,7 +119,17 @@ pub(super) struct Counted<'a, 'b> {
 
 impl<'a, 'b> Counted<'a, 'b> {
     pub(super) fn new(stream: Stream, unfinished: &'a Unfinished<'b>) -> Self {
-        Self { stream, unfinished, read: 0, again: None }
+        Self { stream, unfinished, frames: Frames::default(), read: 0, again: None }
+    }
+
+    /// These bytes were read before.
+    pub(super) fn has_read(&mut self, bytes: &[u8]) {
+        self.frames.read(bytes);
+    }
+
+    /// Whether all that was read are whole messages.
+    pub(super) fn is_between_messages(&self) -> bool {
+        self.frames.are_whole()
     }
 
     pub(super) fn into_inner(self) -> Stream {
@@ -146,9 +158,10 @@ impl AsyncRead for Counted<'_, '_> {
         match polled {
             Poll::Pending => this.read = 0,
             Poll::Ready(_) => {
-                let read = into.filled().len() - before;
-                this.read += read;
-                this.unfinished.add(read);
+                let bytes = &into.filled()[before..];
+                this.frames.read(bytes);
+                this.read += bytes.len();
+                this.unfinished.add(bytes.len());
             }
         }
         polled
