@@ -94,10 +94,20 @@ pub(crate) struct Jobs {
     last: u64,
     /// With their owners; those of the replica itself have none.
     jobs: BTreeMap<JobId, (Job, Option<Owner>)>,
-    owners: BTreeMap<Owner, usize>,
+    owners: BTreeMap<Owner, Held>,
     /// Bytes of what clients sent that the jobs hold.
     bytes: usize,
 }
+
+/// What the jobs of one owner come to.
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    jobs: usize,
+    bytes: usize,
+}
+
+/// Bytes that everybody may have, however many others have some: more than one message has.
+const LEAST_PART: usize = 20 * 1024;
 
 impl Job {
     /// How many bytes of what a client sent it holds: what is sure to be short is not counted.
@@ -116,22 +126,25 @@ impl Jobs {
     pub(crate) fn begin(&mut self, job: Job, owner: Option<Owner>) -> JobId {
         self.last += 1;
         let id = JobId(self.last);
-        self.bytes += job.bytes();
+        let bytes = job.bytes();
+        self.bytes += bytes;
         self.jobs.insert(id, (job, owner));
         if let Some(owner) = owner {
-            *self.owners.entry(owner).or_default() += 1;
+            let held = self.owners.entry(owner).or_default();
+            *held = Held { jobs: held.jobs + 1, bytes: held.bytes + bytes };
         }
         id
     }
 
     pub(crate) fn done(&mut self, id: JobId) -> Option<Job> {
         let (job, owner) = self.jobs.remove(&id)?;
-        self.bytes -= job.bytes();
+        let bytes = job.bytes();
+        self.bytes -= bytes;
         if let Some(owner) = owner
-            && let Some(count) = self.owners.get_mut(&owner)
+            && let Some(held) = self.owners.get_mut(&owner)
         {
-            *count -= 1;
-            if *count == 0 {
+            *held = Held { jobs: held.jobs - 1, bytes: held.bytes - bytes };
+            if held.jobs == 0 {
                 self.owners.remove(&owner);
             }
         }
@@ -143,8 +156,17 @@ impl Jobs {
         self.jobs.get(&id).and_then(|(_, owner)| *owner)
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+    /// Whether one of them may have another job, if all jobs should hold at most `most` bytes of what clients sent: beyond
+    /// that each may have an equal part of it, and no less than [`LEAST_PART`]. So whoever holds most waits, and nobody else.
+    /// (The driver bounds what all clients have sent and is not answered yet, of which this is a part.)
+    pub(crate) fn has_room_for(&self, owner: Owner, most: usize) -> bool {
+        let part = (most / self.owners.len().max(1)).max(LEAST_PART);
+        // Alone nobody takes what others would have.
+        self.held(owner).bytes < part.min(most / 2) || self.bytes < most / 2
+    }
+
+    fn held(&self, owner: Owner) -> Held {
+        self.owners.get(&owner).copied().unwrap_or_default()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -153,7 +175,7 @@ impl Jobs {
 
     /// How many belong to one of them.
     pub(crate) fn of(&self, owner: Owner) -> usize {
-        self.owners.get(&owner).copied().unwrap_or_default()
+        self.held(owner).jobs
     }
 }
 
@@ -171,5 +193,31 @@ mod tests {
             assert!(jobs.done(id).is_some() && jobs.done(id).is_none());
         }
         assert_eq!((jobs.of(ann), jobs.len(), jobs.owners.len()), (0, 1, 0));
+    }
+
+    #[test]
+    fn whoever_holds_most_bytes_waits_and_nobody_else() {
+        const MOST: usize = 1024 * 1024;
+        let [ann, bob, cid] = [1, 2, 3].map(|n| Owner::Account(AccountId(n)));
+        let (mut jobs, mut begun) = (Jobs::default(), Vec::new());
+        let mut fill = |jobs: &mut Jobs, owner| {
+            let before = jobs.held(owner).bytes;
+            while jobs.has_room_for(owner, MOST) {
+                let (new, key) = (crate::io::Password("x".repeat(1000)), Key(1));
+                let (connection, tag) = (ConnectionId(1), Tag(1));
+                let job = Job::OldPassword { connection, tag, new, key, replaces: None };
+                begun.push(jobs.begin(job, Some(owner)));
+            }
+            jobs.held(owner).bytes - before
+        };
+        let of_ann = fill(&mut jobs, ann);
+        assert!((MOST / 2..MOST / 2 + 2000).contains(&of_ann), "{of_ann}");
+        let of_bob = fill(&mut jobs, bob);
+        assert!(of_bob > MOST / 3, "{of_bob}, although one has filled what there was");
+        assert!(fill(&mut jobs, cid) > MOST / 4);
+        assert!(!jobs.has_room_for(ann, MOST) && !jobs.has_room_for(bob, MOST));
+        assert!(jobs.has_room_for(Owner::Connection(ConnectionId(9)), MOST));
+        begun.into_iter().for_each(|id| drop(jobs.done(id)));
+        assert!(jobs.bytes == 0 && jobs.owners.is_empty());
     }
 }

@@ -31,7 +31,7 @@ const JOBS_OF_ONE: usize = 1000;
 const FACT_BYTES: usize = 100;
 /// One account may have this part of the facts in flight.
 const IN_FLIGHT_PART: usize = 4;
-/// Bytes of what clients sent that those may hold.
+/// Bytes of what clients sent that those may hold; beyond it each owner may have an equal part.
 const JOBS_BYTES: usize = 32 * 1024 * 1024;
 
 impl Core {
@@ -251,7 +251,8 @@ impl Core {
 
     /// Whether a connection may have something more looked up or hashed.
     pub(crate) fn room_for_jobs(&self, id: ConnectionId) -> Result<(), Refusal> {
-        if self.jobs.len() >= JOBS || self.jobs.bytes() >= JOBS_BYTES || self.jobs.of(self.owner(id)) >= JOBS_OF_ONE {
+        let (jobs, owner) = (&self.jobs, self.owner(id));
+        if jobs.len() >= JOBS || jobs.of(owner) >= JOBS_OF_ONE || !jobs.has_room_for(owner, JOBS_BYTES) {
             hit("as many jobs as there may be");
             return Err(Refusal::TooMany { retry_ms: 100 });
         }
