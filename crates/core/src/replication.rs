@@ -30,7 +30,8 @@ impl Core {
             hit("link replaced by another");
             self.outputs.push_back(Output::CloseLink(peer, replaced));
         }
-        self.drop_link(now, peer, Leave::Disconnected);
+        let why = if replaced.is_some() { Leave::Replaced } else { Leave::Disconnected };
+        self.drop_link(now, peer, why);
         let Some(state) = self.peers.peer(peer) else { return };
         state.link = Some(Link::new(id, now.mono));
         let hello = Hello {
@@ -301,7 +302,7 @@ impl Core {
             return;
         }
         self.report(Report::OutOfSync(peer, why));
-        if why == Leave::Disconnected {
+        if matches!(why, Leave::Disconnected | Leave::Replaced) {
             self.waiting.last_broken = Some(now.mono);
         }
         if self.peers.in_sync().next().is_none() {

@@ -2,7 +2,9 @@
 
 mod world;
 
-use lastword_core::io::{Answer, CloseReason, ConnectionId, Copies, Event, Refusal, Request, Standing};
+use lastword_core::io::{
+    Answer, CloseReason, ConnectionId, Copies, Event, Leave, Refusal, ReplicaId, Report, Request, Standing,
+};
 use lastword_core::pattern::Pattern;
 use world::{World, create, send};
 
@@ -284,6 +286,26 @@ fn who_was_silent_for_a_second_is_not_waited_for_another_one() {
     world.wake(2);
     world.run(4000);
     assert_eq!(world.send_text(alice, "bob", "with it again"), ALL);
+}
+
+/// Two replicas that dial each other at one moment have two links for a moment, and keep one.
+#[test]
+fn a_link_in_whose_place_there_is_another_is_no_loss() {
+    let mut world = World::new(3);
+    let (alice, _) = alice_and_bob(&mut world, 1);
+    world.run(2000);
+    let before = [0, 1].map(|node| world.nodes[node].reports.len());
+    world.replace_link(0, 1);
+    world.run(2000);
+    for (node, peer) in [(0, 1), (1, 0)] {
+        let peer = ReplicaId(peer);
+        let reports = &world.nodes[node].reports[before[node]..];
+        assert_eq!(reports, [Report::OutOfSync(peer, Leave::Replaced), Report::InSync(peer)], "at {node}");
+    }
+    assert_eq!(world.send_text(alice, "bob", "all of them have it"), ALL);
+    world.cut(0, 1);
+    world.run(2000);
+    assert_eq!(world.nodes[0].reports.last(), Some(&Report::OutOfSync(ReplicaId(1), Leave::Disconnected)));
 }
 
 /// A process that is being killed loses its links first: it must not promise with its last breath.

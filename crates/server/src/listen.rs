@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lastword_protocol::{Code, Refusal};
 use rustix::net::sockopt;
@@ -30,6 +30,8 @@ use crate::wire::Wire;
 const UNPLACED_PATIENCE: Duration = Duration::from_secs(1);
 /// Connections that are taken in one go.
 const AT_ONCE: u64 = 16;
+/// That no connection can be accepted is said so often.
+const SAY_AGAIN: Duration = Duration::from_secs(10);
 /// Bytes that are read at once until it is clear what a connection is.
 const SNIFF_BYTES: usize = 4096;
 /// Blanks before anything else, beyond which a connection is refused.
@@ -104,7 +106,7 @@ pub(crate) async fn serve(
     let addresses = Addresses::new(limits.connections_per_address);
     let closing = engine.closing();
     tokio::pin!(shutdown, closing);
-    let mut taken = 0u64;
+    let (mut taken, mut said_at) = (0u64, None);
     let asked_to_stop = loop {
         // Thousands may knock at one moment: those who are inside have their turn in between.
         if taken % AT_ONCE == AT_ONCE - 1 {
@@ -119,7 +121,10 @@ pub(crate) async fn serve(
             Ok((stream, from)) => (stream, from.ip().to_canonical()),
             Err(error) => {
                 // The machine may have too many open files, over all processes: the next try may find some closed.
-                tracing::warn!("can't accept a connection: {error}");
+                if said_at.is_none_or(|at: Instant| at.elapsed() > SAY_AGAIN) {
+                    said_at = Some(Instant::now());
+                    tracing::warn!("can't accept connections: {error}; trying again ten times a second");
+                }
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }

@@ -36,6 +36,8 @@ pub enum Report {
 pub enum Leave {
     /// Its connection has ended.
     Disconnected,
+    /// Another connection to it has taken the place of that one, as a rule for a round trip: it is no loss.
+    Replaced,
     /// Nothing came from it for too long.
     Silent,
     /// It has not confirmed the oldest fact that waits for it for too long.

@@ -248,6 +248,12 @@ impl World {
         }
     }
 
+    /// Both have dialled: a link takes the place of the one that there is.
+    pub fn replace_link(&mut self, one: usize, other: usize) {
+        self.links.remove(&(one.min(other), one.max(other))).expect("linked");
+        self.dial(one, other);
+    }
+
     /// Lets so many milliseconds pass.
     pub fn run(&mut self, ms: u64) {
         let end = self.now + Duration::from_millis(ms);
@@ -381,7 +387,13 @@ impl World {
                 self.at(HOP, back(Input::Closed(connection)));
             }
             Output::Send(peer, link, message) => self.send(node, usize::from(peer.0), link, message),
-            Output::CloseLink(peer, _) => self.break_link(node, usize::from(peer.0)),
+            Output::CloseLink(peer, link) => {
+                let other = usize::from(peer.0);
+                // One in whose place there is another already ends without a word.
+                if self.links.get(&(node.min(other), node.max(other))) == Some(&link) {
+                    self.break_link(node, other);
+                }
+            }
             Output::Report(report) => self.nodes[node].reports.push(report),
         }
     }

@@ -26,6 +26,7 @@ use crate::group::Group;
 use crate::metrics::Hashing;
 use crate::metrics::scrape::Sample;
 use crate::passwords::{Ask, Passwords};
+use crate::reports::Reports;
 
 /// Inputs that are handed in before the outputs are carried out.
 const BATCH: usize = 1024;
@@ -40,7 +41,7 @@ const CHANGES_AGE: Duration = Duration::from_millis(40);
 pub(super) struct CoreTask {
     core: Core,
     clock: Clock,
-    group: Group,
+    reports: Reports,
     engine: Engine,
     threads: Threads,
     /// Bytes of changes that the views have not taken in yet.
@@ -75,7 +76,7 @@ impl CoreTask {
     pub(super) fn new(
         core: Core,
         clock: Clock,
-        group: Group,
+        group: &Group,
         engine: Engine,
         threads: Threads,
         views_behind: Arc<AtomicU64>,
@@ -83,7 +84,7 @@ impl CoreTask {
         Self {
             core,
             clock,
-            group,
+            reports: Reports::new(group),
             engine,
             threads,
             views_behind,
@@ -100,6 +101,7 @@ impl CoreTask {
         self.core.handle(self.clock.now(), Input::Timer);
         loop {
             self.carry_out();
+            self.reports.settle();
             let wait = self.core.poll_timeout().map(|moment| self.clock.until(moment));
             // Something long is done in pieces, a long list for example: others have their turn in between.
             if wait.is_some_and(|wait| wait.is_zero()) {
@@ -256,7 +258,7 @@ impl CoreTask {
                 }
                 Output::Report(report) => {
                     self.engine.metrics.on_report(&report);
-                    crate::reports::log(&self.group, &report);
+                    self.reports.log(&report);
                 }
             }
         }

@@ -194,7 +194,7 @@ impl Running {
         let of_matching = engine.clone();
         spawn("match", move || matching::run(&of_matching, &work))?;
         let threads = core_task::Threads { to_log, to_views, to_match, passwords };
-        let core_task = core_task::CoreTask::new(core, clock, group, engine.clone(), threads, behind);
+        let core_task = core_task::CoreTask::new(core, clock, &group, engine.clone(), threads, behind);
         let core = tokio::spawn(core_task.run(inputs));
         Ok(Self { engine, core, log, views })
     }

@@ -1,5 +1,6 @@
 //! Opening a data directory, up to a core that has taken in all that is in it.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -13,6 +14,7 @@ use lastword_store::{Damaged, DataDir, Log, LogReader, OpenError, StoreError, Vi
 use super::making::Making;
 use crate::error::ServerError;
 use crate::group::Group;
+use crate::reports::Reports;
 
 /// Keys younger than this are held in memory from the start, in milliseconds.
 const RECENT_KEYS_MS: u64 = 10 * 60 * 1000;
@@ -87,9 +89,12 @@ pub fn open(
     clock: Clock,
     on_report: impl Fn(&Report),
 ) -> Result<Opened, ServerError> {
+    let reports = RefCell::new(Reports::new(group));
     let on_report = |report: &Report| {
         on_report(report);
-        crate::reports::log(group, report);
+        let mut reports = reports.borrow_mut();
+        reports.log(report);
+        reports.settle();
     };
     let dir = DataDir::open(data)?;
     let log = Log::open(&dir)?;

@@ -126,6 +126,7 @@ impl Metrics {
     /// Counts what the core reports.
     pub(crate) fn on_report(&self, report: &Report) {
         let told = match report {
+            Report::OutOfSync(_, Leave::Replaced) => return,
             Report::OutOfSync(peer, why) => return self.on_left(*peer, *why),
             // Gauges tell these.
             Report::InSync(_) | Report::NotStaleAnyMore => return,
@@ -148,7 +149,7 @@ impl Metrics {
 
     fn on_left(&self, peer: ReplicaId, why: Leave) {
         let left = match why {
-            Leave::Disconnected => Left::Disconnected,
+            Leave::Disconnected | Leave::Replaced => Left::Disconnected,
             Leave::Silent => Left::Silent,
             Leave::Slow => Left::Slow,
         };

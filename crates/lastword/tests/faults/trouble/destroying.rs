@@ -15,9 +15,19 @@ use crate::group::NAMES;
 const CALM: Duration = Duration::from_millis(1500);
 /// Records that are known to be damaged are mended in so long, or all of it has come from the others.
 const MENDED: Duration = IN_SYNC;
+/// Of damaged records so many have a line each, and those beyond are counted for so long (and a little more).
+const FEW: usize = 4;
+const TOGETHER: Duration = Duration::from_secs(7);
 
 /// What a replica says that can't go on with its log.
 const ASKS_TO_REFILL: [&str; 2] = ["ove the directory away", "ove the data directory away"];
+
+/// How many of something the log tells of: in lines of their own, and in those that say how many more there were.
+fn told(said: &str, one: &str, more: &str) -> usize {
+    let count = |line: &str| line.split(more).next()?.split_whitespace().last()?.parse::<usize>().ok();
+    let counted = said.lines().filter(|line| line.contains(more)).filter_map(count);
+    said.matches(one).count() + counted.sum::<usize>()
+}
 
 /// What it has said since it was given an empty directory: the damage of before went with the old one.
 fn since_refill(said: String) -> String {
@@ -187,9 +197,11 @@ impl Trouble {
                 self.refill_if_told(number, said_before).await;
             }
             let said = since_refill(self.group.replica(number).said(said_before));
-            let (damaged, mended) =
-                (said.matches("is damaged: fetching it").count(), said.matches("is repaired").count());
-            if mended >= damaged && self.group.is_in_sync().await {
+            let damaged = told(&said, "is damaged: fetching it", "more records in log.db are damaged");
+            let mended = told(&said, "is repaired", "more records are repaired");
+            // Of many the log says only how many more they were, and that after a while.
+            let all_are_told = damaged < FEW || began.elapsed() > TOGETHER;
+            if mended >= damaged && all_are_told && self.group.is_in_sync().await {
                 for _ in 0..damaged {
                     self.shared.tally().count("damaged records, found and mended");
                 }
