@@ -112,6 +112,8 @@ impl Listener {
 pub(crate) struct Connections {
     all: BTreeMap<ConnectionId, Connection>,
     by_account: BTreeMap<AccountId, BTreeSet<ConnectionId>>,
+    /// How many are logged in with each session: an account may have thousands of them, and is asked about at each login.
+    by_session: BTreeMap<TokenHash, usize>,
     /// Those of them that listen: few of each account, however many it has in all.
     listening: BTreeMap<AccountId, BTreeSet<ConnectionId>>,
     /// How many are logged in, and how many of those listen.
@@ -152,7 +154,12 @@ impl Connections {
 
     pub(crate) fn log_in(&mut self, id: ConnectionId, login: Login) {
         if let Some(connection) = self.all.get_mut(&id) {
-            self.logged_in += usize::from(connection.login.replace(login).is_none());
+            let before = connection.login.replace(login);
+            self.logged_in += usize::from(before.is_none());
+            *self.by_session.entry(login.token).or_default() += 1;
+            if let Some(before) = before {
+                self.leave_session(before.token);
+            }
             self.by_account.entry(login.account).or_default().insert(id);
         }
     }
@@ -163,9 +170,9 @@ impl Connections {
         let listened = connection.listener.take().is_some();
         self.listeners -= usize::from(listened);
         self.logged_in -= usize::from(connection.login.is_some());
-        if let Some(login) = connection.login.take()
-            && let Some(ids) = self.by_account.get_mut(&login.account)
-        {
+        let Some(login) = connection.login.take() else { return };
+        self.leave_session(login.token);
+        if let Some(ids) = self.by_account.get_mut(&login.account) {
             if listened {
                 self.touched.insert(login.account);
                 if let Some(listening) = self.listening.get_mut(&login.account) {
@@ -182,15 +189,25 @@ impl Connections {
         }
     }
 
-    /// The connections that are logged in to an account.
-    pub(crate) fn of_account(&self, account: AccountId) -> Vec<ConnectionId> {
-        self.by_account.get(&account).into_iter().flatten().copied().collect()
+    /// One connection less is logged in with this session.
+    fn leave_session(&mut self, token: TokenHash) {
+        if let Some(count) = self.by_session.get_mut(&token) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_session.remove(&token);
+            }
+        }
+    }
+
+    /// The connections after this one that are logged in to an account.
+    pub(crate) fn of_account_after(&self, account: AccountId, id: ConnectionId) -> impl Iterator<Item = ConnectionId> {
+        let ids = self.by_account.get(&account).into_iter();
+        ids.flat_map(move |ids| ids.range((Bound::Excluded(id), Bound::Unbounded)).copied())
     }
 
     /// Whether a connection is logged in with this session.
-    pub(crate) fn is_used(&self, account: AccountId, token: TokenHash) -> bool {
-        let mut ids = self.by_account.get(&account).into_iter().flatten();
-        ids.any(|&id| self.login(id).is_some_and(|login| login.token == token))
+    pub(crate) fn is_used(&self, token: TokenHash) -> bool {
+        self.by_session.contains_key(&token)
     }
 
     /// A connection that is logged in begins to listen.

@@ -35,7 +35,7 @@ impl Core {
             good.reverse();
         }
         let too_many = (good.len() + 1).saturating_sub(limits::SESSIONS);
-        let is_idle = |token: &&TokenHash| !self.connections.is_used(account, **token) || planted(Bug::EndsConnected);
+        let is_idle = |token: &&TokenHash| !self.connections.is_used(**token) || planted(Bug::EndsConnected);
         let idle: Vec<TokenHash> = good.iter().filter(is_idle).take(too_many).copied().collect();
         if good.len() - idle.len() >= limits::SESSIONS {
             hit("login refused: all sessions are in use");
@@ -66,7 +66,7 @@ impl Core {
             let good = self.directory.good_sessions(account);
             let next: Vec<TokenHash> = good.iter().take(good.len() / 2).copied().collect();
             for token in next {
-                if self.connections.is_used(account, token) && self.room_for_people().is_ok() {
+                if self.connections.is_used(token) && self.room_for_people().is_ok() {
                     hit("use of a session noted in a crowd");
                     let at_ms = self.middle_clock(now).wall_ms();
                     self.make_used(now, account, token, at_ms);

@@ -129,7 +129,7 @@ impl Core {
         let made = self.ledger.last.0;
         let void = self.directory.void_sessions(account);
         for token in self.directory.good_sessions(account).into_iter().chain(void) {
-            if self.connections.is_used(account, token) {
+            if self.connections.is_used(token) {
                 self.note_use(now, account, token);
             }
             match self.directory.last_used(account, token) {

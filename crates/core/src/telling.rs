@@ -27,8 +27,9 @@ pub(crate) struct Telling {
     confirming: VecDeque<AccountId>,
     /// What those cover.
     confirmed: BTreeMap<AccountId, VersionVector>,
-    /// Connections whose sessions may have ended: each once, however often that is found.
-    ending: BTreeMap<ConnectionId, CloseReason>,
+    /// Accounts of which sessions may have ended, the connection up to which that was looked at, and why: each account
+    /// once, however often that is found. (Noting each connection took 20 ms where 64 sessions of thousands ended.)
+    ending: BTreeMap<AccountId, (ConnectionId, CloseReason)>,
     /// There is more of the log to release.
     pub(crate) release: bool,
 }
@@ -62,9 +63,28 @@ impl Core {
         }
         self.tell_health();
         self.tell_receipts();
-        for _ in 0..self.config.settings.step {
-            let Some((connection, reason)) = self.telling.ending.pop_first() else { break };
-            self.end_if_over(connection, reason);
+        self.end_connections();
+    }
+
+    /// Looks at a step's connections of accounts of which sessions may have ended.
+    fn end_connections(&mut self) {
+        let mut room = self.config.settings.step;
+        while room > 0
+            && let Some((&account, &(after, reason))) = self.telling.ending.first_key_value()
+        {
+            let next: Vec<ConnectionId> = self.connections.of_account_after(account, after).take(room).collect();
+            match next.last() {
+                Some(&last) if next.len() == room => {
+                    hit("sessions ended in steps");
+                    self.telling.ending.insert(account, (last, reason));
+                }
+                _ => {
+                    self.telling.ending.remove(&account);
+                }
+            }
+            // An account without any is looked up, too.
+            room -= next.len().max(1);
+            next.into_iter().for_each(|connection| self.end_if_over(connection, reason));
         }
     }
 
@@ -119,18 +139,15 @@ impl Core {
         for connection in self.connections.listening(account) {
             self.end_if_over(connection, reason);
         }
-        let others = self.connections.of_account(account);
-        if others.len() <= self.config.settings.step {
-            others.into_iter().for_each(|connection| self.end_if_over(connection, reason));
-        } else {
-            hit("sessions ended in steps");
-            self.telling.ending.extend(others.into_iter().map(|connection| (connection, reason)));
-        }
+        // From the first one on, also where it was done in part for another session.
+        self.telling.ending.insert(account, (ConnectionId(0), reason));
     }
 
     /// What a connection does that is still to be ended must not count any more.
     pub(crate) fn end_first(&mut self, connection: ConnectionId) {
-        if let Some(reason) = self.telling.ending.remove(&connection) {
+        if let Some(login) = self.connections.login(connection)
+            && let Some(&(_, reason)) = self.telling.ending.get(&login.account)
+        {
             self.end_if_over(connection, reason);
         }
     }
