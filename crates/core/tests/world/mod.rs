@@ -4,6 +4,7 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+mod stopwatch;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,12 +19,15 @@ use lastword_facts::token::{Pos, SessionToken};
 use lastword_facts::views::{Found, Query, Snapshot};
 use lastword_facts::{Body, Fact, VersionVector};
 
+pub use stopwatch::Call;
+use stopwatch::timed;
 use views::Views;
 
 /// One way over a link, and one sync.
 const HOP: Duration = Duration::from_millis(1);
 const SYNC: Duration = Duration::from_millis(1);
 
+#[derive(Clone)]
 pub struct World {
     /// Of all that start from now on.
     pub settings: Settings,
@@ -44,6 +48,8 @@ pub struct World {
     last_event: Option<Arc<Event>>,
     /// The most that came out of one call of a core.
     pub most_outputs: usize,
+    /// How long each call of a core took, in order, if that is asked for.
+    pub calls: Option<Vec<Call>>,
     /// Of whoever was created, by name.
     tokens: BTreeMap<String, SessionToken>,
     homes: BTreeMap<ConnectionId, usize>,
@@ -53,6 +59,7 @@ pub struct World {
     pub reading: Duration,
 }
 
+#[derive(Clone)]
 pub struct Node {
     pub core: Option<Core>,
     /// What is on disk.
@@ -75,6 +82,7 @@ pub struct Node {
     wake: Option<Mono>,
 }
 
+#[derive(Clone)]
 enum Happening {
     Input { node: usize, life: u64, input: Input },
     Synced { node: usize, life: u64, facts: Vec<Arc<Fact>>, first: LogIndex },
@@ -108,6 +116,7 @@ impl World {
             shared_events: 0,
             last_event: None,
             most_outputs: 0,
+            calls: None,
             tokens: BTreeMap::new(),
             homes: BTreeMap::new(),
             group,
@@ -305,13 +314,10 @@ impl World {
     pub fn input(&mut self, node: usize, input: Input) {
         let now = self.time(node);
         let Some(mut core) = self.nodes[node].core.take() else { return };
-        core.handle(now, input);
-        let mut outputs = 0;
-        while let Some(output) = core.poll_output() {
-            self.output(node, output);
-            outputs += 1;
-        }
-        self.most_outputs = self.most_outputs.max(outputs);
+        let (outputs, call) = timed(&mut core, now, input);
+        self.most_outputs = self.most_outputs.max(outputs.len());
+        outputs.into_iter().for_each(|output| self.output(node, output));
+        self.calls.iter_mut().for_each(|calls| calls.push(call));
         self.nodes[node].wake = core.poll_timeout();
         self.nodes[node].core = Some(core);
     }
@@ -536,6 +542,18 @@ impl World {
             _ => 0,
         });
         unsaved.sum()
+    }
+
+    /// One sync covers all that a replica's disk was given.
+    pub fn store_at_once(&mut self, node: usize) {
+        let given = self.queue.values().map(|happening| match happening {
+            Happening::Synced { node: of, life, facts, .. } if *of == node && *life == self.nodes[node].life => {
+                facts.len()
+            }
+            _ => 0,
+        });
+        let end = LogIndex((self.nodes[node].log.len() + given.sum::<usize>()) as u64);
+        self.input(node, Input::Stored(end));
     }
 
     pub fn standing(&mut self, node: usize) -> Vec<Standing> {

@@ -6,13 +6,14 @@ use lastword_facts::ids::{AccountId, Position};
 use lastword_facts::views::{Applied, Change, Found, MessageRecord, Query};
 use lastword_facts::{Body, VersionVector};
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Views {
     messages: Vec<Kept>,
     delivered: BTreeMap<AccountId, VersionVector>,
     deleted: BTreeSet<AccountId>,
 }
 
+#[derive(Clone)]
 struct Kept {
     record: MessageRecord,
     positions: Vec<Position>,
@@ -61,8 +62,8 @@ impl Views {
         };
         let dropped =
             |kept: &Kept| self.deleted.contains(&kept.record.to) || self.deleted.contains(&kept.record.author);
-        let kept = self.messages.iter().filter(|kept| !dropped(kept) && !delivered(kept));
-        kept.map(|kept| kept.record.clone()).filter(chosen).collect()
+        let kept = self.messages.iter().filter(|kept| chosen(&kept.record) && !dropped(kept) && !delivered(kept));
+        kept.map(|kept| kept.record.clone()).collect()
     }
 
     pub fn query(&self, query: &Query) -> Found {
