@@ -192,7 +192,9 @@ impl Client {
     /// From now on messages come as events: first what waits, then what comes; also after failovers.
     ///
     /// # Errors
-    /// [`Error`]; of the server's: `not_logged_in`.
+    /// [`Error`]; of the server's: `not_logged_in`, and `too_many` where 16 connections of the account listen to that
+    /// replica. After `too_many` the client asks again by itself: [`Event::Listening`](crate::Event::Listening) says when
+    /// messages come.
     pub async fn listen(&self) -> Result<Listening, Error> {
         self.start(Op::Listen, done!(Listen)).await?.await
     }

@@ -1,5 +1,6 @@
 //! What the caller is told unasked.
 
+use lastword_protocol::Refusal;
 use lastword_protocol::answer::{Message, Replica};
 use lastword_protocol::event::{Presence, Receipt};
 
@@ -36,6 +37,18 @@ pub enum Event {
         /// The addresses, separated by commas, each with the reason where there is one to tell: a server that wants TLS,
         /// a certificate that is not trusted.
         tried: String,
+    },
+    /// No messages come: the leader lets no more connections of this account listen (16 may). The client goes on trying,
+    /// and all else works; [`Event::Listening`] says when messages come. Comes once, not for each try; and not after a
+    /// [`Client::listen`](crate::Client::listen) that was refused, since its error says the same.
+    NotListening {
+        /// What the replica said.
+        refusal: Refusal,
+    },
+    /// Messages come again: the leader has let this client listen after all.
+    Listening {
+        /// How many waited.
+        pending: u64,
     },
     /// The session is over, not by this client's doing.
     LoggedOut {

@@ -204,6 +204,38 @@ fn without_a_server_it_is_said_at_once_and_at_the_end() {
     assert!(began.elapsed() < Duration::from_secs(10), "nothing is waited for that can't be");
 }
 
+/// Sixteen may listen. The seventeenth is told once, sends all the same, and gets its turn.
+#[test]
+fn one_listener_too_many_is_told_once_sends_and_gets_its_turn() {
+    let server = Server::start();
+    let mut others: Vec<Talk> = (0..16).map(|_| Talk::to(&server.address)).collect();
+    others[0].create("ann");
+    for other in &mut others[1..] {
+        let answer = other.ask(&json!({"op": "login", "name": "ann", "password": "secret"}));
+        assert!(answer["ok"].is_object(), "{answer}");
+    }
+    for other in &mut others {
+        let answer = other.ask(&json!({"op": "listen"}));
+        assert!(answer["ok"].is_object(), "{answer}");
+    }
+    let before = asked(&server, "listen");
+    let mut chat = Chat::start(&[&server.address]);
+    chat.say("login ann secret\n");
+    assert_eq!(chat.line(), "> Successfully logged in!");
+    let told = chat.line();
+    assert!(told.starts_with("> Messages can't be received: 16 connections of this account"), "{told}");
+    assert!(told.ends_with("You can send meanwhile. Still trying."), "{told}");
+    chat.say("send ann to myself\n");
+    let sent = chat.line();
+    assert!(sent.starts_with("> Sent message to ann successfully"), "{sent}");
+    wait_until("it asks a second time", || asked(&server, "listen") == before + 2);
+    others.pop();
+    assert_eq!(chat.line(), "> Messages are received now. You have 1 new message.");
+    assert_eq!(chat.line(), "> ann: to myself");
+    assert!(asked(&server, "listen") <= before + 4, "each 5 s");
+    assert_eq!(chat.end(), (vec![], Some(1)), "the login was not all that it should be");
+}
+
 /// Passwords may have spaces, at their ends, too.
 #[test]
 fn passwords_are_quoted() {

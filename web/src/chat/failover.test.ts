@@ -127,6 +127,40 @@ describe("failover", () => {
     expect(texts(chat)).toEqual(count(1, 5));
   });
 
+  it("one listener too many asks again when it was told to, sends meanwhile, and says so once", async () => {
+    const w = await world();
+    const tooMany = (request: { op: string }) =>
+      request.op === "listen" ? { error: { code: "too_many", text: "16 connections listen.", retry_ms: 5_000 } } : undefined;
+    for (const it of w.replicas) it.script = tooMany;
+    const chat = await alice(w);
+    const asked = (op: string) => w.replicas.flatMap((it) => it.asked.filter((request) => request.op === op)).length;
+    expect([asked("listen"), asked("hello")]).toEqual([1, 3]);
+    expect(chat.snapshot().notice).toContain("16 connections listen.");
+    chat.dismissNotice();
+    chat.send("#bob", "1");
+    await w.run(20_000);
+    expect(progress(chat, -1)).toMatchObject({ is: "stored", on: 3 });
+    expect([asked("listen"), asked("hello")]).toEqual([5, 3]);
+    expect(chat.snapshot().notice).toBeUndefined();
+    expect(health(chat)).toEqual(["a leads", "b up", "c up"]);
+    for (const it of w.replicas) it.script = undefined;
+    const bob = await enter(w, "bob");
+    bob.send("#alice", "2");
+    await w.run(5_000);
+    expect(texts(chat)).toEqual(["1", "2"]);
+  });
+
+  it("that no messages come is said no longer than it is so", async () => {
+    const w = await world();
+    let refusals = 1;
+    w.get("a").script = ({ op }) =>
+      op === "listen" && refusals-- > 0 ? { error: { code: "too_many", text: "16 connections listen.", retry_ms: 5_000 } } : undefined;
+    const chat = await alice(w);
+    expect(chat.snapshot().notice).toContain("16 connections listen.");
+    await w.run(5_000);
+    expect(chat.snapshot().notice).toBeUndefined();
+  });
+
   it("a full disk: the next replica; where all are full, messages wait and are told of, and reads go on", async () => {
     const w = await world();
     const chat = await alice(w);

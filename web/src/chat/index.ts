@@ -30,6 +30,8 @@ const FOUND_MOST = 50;
 
 const NOT_KEPT =
   "This browser keeps nothing for this page: its storage is full or forbidden. What is not sent yet is lost if you close or reload it.";
+const DEAF = "New messages do not come to this page for now.";
+const deafNotice = (why: string) => `${DEAF} ${why} What you write is sent, and this page goes on trying.`;
 const ENDED: Record<EndReason, string> = {
   logged_out: "You were logged out: the session was ended elsewhere, or the password was changed.",
   deleted: "The account was deleted.",
@@ -161,6 +163,7 @@ class PageChat implements Chat {
     this.account = this.me = this.entering = undefined;
     this.phase = "out";
     this.sessions.leave();
+    this.dropDeafNotice();
     this.touch();
   }
 
@@ -257,6 +260,10 @@ class PageChat implements Chat {
         return this.onEntered(event.session, event.notice);
       case "ended":
         return this.onEnded(event.reason, event.everywhere);
+      case "deaf":
+        return this.setNotice(deafNotice(event.why));
+      case "listening":
+        return this.dropDeafNotice();
       case "moved":
       case "alone":
         return; // It shows in the machine.
@@ -313,6 +320,10 @@ class PageChat implements Chat {
   private setNotice(text: string | undefined) {
     this.notice = text;
     this.touch();
+  }
+
+  private dropDeafNotice() {
+    if (this.notice?.startsWith(DEAF)) this.setNotice(undefined);
   }
 
   private readRemembered() {

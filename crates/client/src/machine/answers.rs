@@ -83,10 +83,8 @@ impl Machine {
             What::Resume { leader } => self.on_resumed(r, leader, reply.read()),
             What::Again => self.on_logged_in_again(r, reply.read()),
             What::Deed { number, .. } => self.on_deed_answered(r, number, reply),
-            What::Listen if reply.result.as_ref().is_err_and(|refusal| refusal.code != Code::NotLoggedIn) => {
-                self.close(r);
-            }
-            What::Listen | What::Ping | What::Delivered => {}
+            What::Listen => self.on_listen_answered(r, reply.read()),
+            What::Ping | What::Delivered => {}
         }
     }
 
@@ -155,6 +153,7 @@ impl Machine {
             return self.done(command, Ok(done));
         }
         let Some(op) = self.deeds.deed(number).map(|deed| deed.op.clone()) else { return };
+        self.on_listening(&done);
         let command = self.settle(r, number, &done);
         match (&done, op) {
             (Done::Create(created), Op::Create { password, .. }) => {
@@ -193,6 +192,11 @@ impl Machine {
         let (has_session, has_any_session) = (self.has_session(), self.session.is_some());
         let may_hold_up = self.held_up_since.is_none_or(|since| self.now < since + KEPT_PATIENCE);
         let is_kept_message = self.deeds.is_kept(number);
+        let is_listen = self.deeds.deed(number).is_some_and(|deed| matches!(deed.op, Op::Listen));
+        if is_listen && self.is_listening_later(r, &refusal) {
+            let command = self.deeds.remove(number).and_then(|deed| deed.command);
+            return self.done(command, Err(refusal.into()));
+        }
         let Some(deed) = self.deeds.deed(number) else { return };
         match refusal.code {
             // Another replica may have room, or be able to.

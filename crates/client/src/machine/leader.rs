@@ -142,11 +142,4 @@ impl Machine {
             }
         }
     }
-
-    /// The leader has the session: it is told that this client listens.
-    pub(super) fn listen_again(&mut self, r: usize) {
-        if self.session.as_ref().is_some_and(|session| session.listening && !session.over) {
-            self.ask(r, What::Listen, Op::Listen);
-        }
-    }
 }

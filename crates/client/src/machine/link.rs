@@ -33,6 +33,8 @@ pub(super) struct Connection {
     pub live: bool,
     pub login: Login,
     pub inbox: Inbox,
+    /// When to ask again whether it lets this client listen, where it does not now.
+    pub listen_at: Option<Time>,
     heard: Time,
     asked: BTreeMap<u64, Asked>,
     /// A `ping` of the machine's own is under way.
@@ -137,7 +139,8 @@ impl Link {
 impl Connection {
     pub fn new(epoch: Epoch, now: Time) -> Self {
         let (asked, inbox) = (BTreeMap::new(), Inbox::default());
-        Self { epoch, live: false, login: Login::Out, inbox, heard: now, asked, pinged: false, confirming: false }
+        let (login, listen_at) = (Login::Out, None);
+        Self { epoch, live: false, login, inbox, listen_at, heard: now, asked, pinged: false, confirming: false }
     }
 
     pub fn on_heard(&mut self, now: Time) {
@@ -153,6 +156,7 @@ impl Connection {
         match what {
             What::Ping => self.pinged = under_way,
             What::Delivered => self.confirming = under_way,
+            What::Listen => self.listen_at = None,
             _ => {}
         }
     }
@@ -204,7 +208,7 @@ impl Connection {
             Login::Later(at) => Some(at),
             _ => None,
         };
-        let times = [later, self.lost_at(config), self.ping_at(config, leader)];
+        let times = [later, self.listen_at, self.lost_at(config), self.ping_at(config, leader)];
         times.into_iter().flatten().min().unwrap_or(Time(Duration::MAX))
     }
 

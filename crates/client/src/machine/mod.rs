@@ -9,6 +9,7 @@
 //! * `link`: one replica: dialled, connected, silent, lost.
 //! * `leader`: who is spoken to, and what the next one is told when that one is lost.
 //! * `session`: logging in again, and what to do where that is refused.
+//! * `listening`: asking for messages, and what to do while the leader refuses.
 //! * `deeds`: what the caller asked for, in one list, until every disk has it.
 //! * `answers`: what each answer means for that list.
 //! * `shown`: which messages came before, and which may be confirmed.
@@ -26,6 +27,7 @@ mod deeds;
 mod io;
 mod leader;
 mod link;
+mod listening;
 mod session;
 mod shown;
 #[cfg(test)]
@@ -181,7 +183,7 @@ impl Machine {
             State::Dialling(_, until) if *until <= now => self.close(r),
             State::Up(connection) => {
                 let (lost, ping) = (connection.lost_at(&self.config), connection.ping_at(&self.config, is_leader));
-                let login = connection.login;
+                let (login, listen_at) = (connection.login, connection.listen_at);
                 if due(lost) {
                     return self.close(r);
                 }
@@ -190,6 +192,9 @@ impl Machine {
                 }
                 if matches!(login, Login::Later(at) if at <= now) {
                     self.log_in_leader(r);
+                }
+                if due(listen_at) {
+                    self.on_listen_due(r);
                 }
             }
             State::Down(_) | State::Dialling(..) => {}

@@ -24,6 +24,8 @@ pub(super) struct Session {
     pub token: String,
     /// The caller listens.
     pub listening: bool,
+    /// The caller was told that no messages come, and not yet that they come again.
+    pub told_deaf: bool,
     /// It was ended by a `logout` or `delete` that not every disk has yet: kept only to send that again.
     pub over: bool,
     /// Which replicas, one after the other, did not know it, nor its password.
@@ -40,6 +42,7 @@ impl Session {
             password,
             token,
             listening: false,
+            told_deaf: false,
             over: false,
             refused_by: BTreeSet::new(),
             known_by: BTreeSet::new(),

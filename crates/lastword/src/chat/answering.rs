@@ -119,7 +119,7 @@ async fn listen(context: &Context, mut said: Said, mut answer: Value) -> Said {
             answer["pending"] = listening.pending.into();
         }
         Err(error) => {
-            said.lines.push(format!("Messages can't be received: {error}"));
+            said.lines.push(wording::not_listening(&error));
             answer["not_listening"] = json!({ "code": json::code(&error), "text": error.to_string() });
             said.done = false;
         }

@@ -129,6 +129,14 @@ impl Conversation {
                 self.tried.clone_from(tried);
                 Said::event(wording::no_replica(tried), "no_server", json!({ "tried": tried }))
             }
+            Event::NotListening { refusal } => {
+                let error = Error::from(refusal.clone());
+                let json = json!({ "error": { "code": json::code(&error), "text": refusal.text } });
+                Said::event(wording::not_listening(&error), "not_listening", json)
+            }
+            Event::Listening { pending } => {
+                Said::event(wording::listening(*pending), "listening", json!({ "pending": pending }))
+            }
             Event::LoggedOut { reason } => {
                 self.logged_in.store(false, Ordering::SeqCst);
                 Said::event(wording::session_over(*reason), "logged_out", json!({ "reason": json::reason(*reason) }))

@@ -105,6 +105,22 @@ pub(super) fn recent(count: u64, at_terminal: bool) -> Option<String> {
     }
 }
 
+/// No messages come. Where the server lets no more clients listen, this one asks again by itself.
+pub(super) fn not_listening(error: &Error) -> String {
+    let more = if error.code() == Some(Code::TooMany) { " You can send meanwhile. Still trying." } else { "" };
+    format!("Messages can't be received: {error}{more}")
+}
+
+/// Messages come after all.
+pub(super) fn listening(pending: u64) -> String {
+    let waited = match pending {
+        0 => String::new(),
+        1 => " You have 1 new message.".into(),
+        count => format!(" You have {count} new messages."),
+    };
+    format!("Messages are received now.{waited}")
+}
+
 pub(super) fn message(message: &Message) -> String {
     format!("{}: {}", message.from, message.text)
 }
@@ -298,6 +314,16 @@ mod tests {
         assert_eq!(recent(0, false), None);
         assert_eq!(recent(1, false).as_deref(), Some("You have 1 recent messages."));
         assert_eq!(recent(1, true).as_deref(), Some("You have 1 new message."));
+    }
+
+    #[test]
+    fn one_client_too_many_is_told_that_it_waits_and_when_that_is_over() {
+        let full = not_listening(&error(Code::TooMany));
+        assert_eq!(full, "Messages can't be received: The server's sentence. You can send meanwhile. Still trying.");
+        assert!(!not_listening(&error(Code::Unavailable)).contains("Still trying"));
+        assert_eq!(listening(0), "Messages are received now.");
+        assert_eq!(listening(1), "Messages are received now. You have 1 new message.");
+        assert_eq!(listening(2), "Messages are received now. You have 2 new messages.");
     }
 
     #[test]

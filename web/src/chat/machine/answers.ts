@@ -6,6 +6,7 @@ import { CONFIG } from "./config";
 import type { Deed } from "./deeds";
 import { moveOn } from "./leader";
 import type { Link, What } from "./link";
+import { onListenAnswered } from "./listening";
 import {
   deedWasDone,
   endSession,
@@ -43,8 +44,8 @@ function onAnswer(m: Machine, link: Link, what: What, result: Result) {
     onResumed(m, link, what === "lead", result);
   } else if (what === "again") {
     onLoggedInAgain(m, link, result);
-  } else if (what === "listen" && "error" in result && result.error.code !== "not_logged_in") {
-    m.close(link);
+  } else if (what === "listen") {
+    onListenAnswered(m, link, result);
   }
 }
 

@@ -30,6 +30,8 @@ export const CONFIG = {
   keptPatience: 10_000,
   /** After how long a message that holds up all others is tried again. */
   holdUp: 500,
+  /** A wait for `listen` that is longer is told. */
+  shortWait: 1_000,
   /** How often a command is tried again that a replica refused for now. */
   retries: 5,
   /** How many answered deeds are kept for the next replica, because not every disk had them. */
@@ -38,7 +40,7 @@ export const CONFIG = {
   readsMost: 200,
   /** How many messages are remembered, to drop them when they come again. */
   rememberedMost: 100_000,
-  /** How many receivers are remembered that a leader knows. Beyond, it is asked anew. */
+  /** How many receivers are remembered that a leader knows. Beyond, they are asked about again. */
   knownMost: 10_000,
   /** How many addresses are dialled. */
   addressesMost: 16,

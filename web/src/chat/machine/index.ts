@@ -6,8 +6,8 @@
  * The caller does everything that `handle` gives back, in that order, and calls it with `timer` no later than
  * `timeout` says. The first timeout is now: then it dials.
  *
- * The rooms: `link`: one replica. `leader`: who is spoken to. `session`: logging in again. `deeds`: what is to be done,
- * until every disk has it. `answers`: what each answer means for that.
+ * The rooms: `link`: one replica. `leader`: who is spoken to. `session`: logging in again. `listening`: asking for messages.
+ * `deeds`: what is to be done, until every disk has it. `answers`: what each answer means for that.
  *
  * Invariants:
  * 1. Deeds are sent to the leader only, and in the order given. After a change of leader all of the list is sent
@@ -23,6 +23,7 @@ import { Deed, Deeds } from "./deeds";
 import type { Event, Input, Output } from "./io";
 import { chooseLeader, sendDeeds } from "./leader";
 import { Connection, Link, type What } from "./link";
+import { onListenDue } from "./listening";
 import { logInLeader, type Session, takeUp } from "./session";
 
 /** What is not the caller's in a line: the request's id. */
@@ -238,5 +239,6 @@ export class Machine {
     if (connection.lostAt() <= this.now) return this.close(link);
     if (connection.pingAt(link === this.leader) <= this.now) this.ask(link, "ping", { op: "ping" });
     if (connection.login === "later" && connection.loginAt <= this.now) logInLeader(this, link);
+    if (connection.listenAt <= this.now) onListenDue(this, link);
   }
 }

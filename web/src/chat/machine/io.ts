@@ -35,6 +35,10 @@ export type Event =
   | { is: "message"; message: WireMessage }
   /** `receipt`, `presence`, and what newer servers tell. */
   | { is: "told"; what: string; fields: Fields }
+  /** No messages come: the leader lets no more connections of this account listen. It is asked again; all else works. */
+  | { is: "deaf"; why: string }
+  /** Messages come again. */
+  | { is: "listening" }
   /** The group's health as the leader sees it. */
   | { is: "group"; replicas: readonly WireReplica[]; stale: boolean }
   /** The addresses of the group have been learned. */

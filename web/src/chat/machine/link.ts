@@ -33,6 +33,8 @@ export class Connection {
   live = false;
   login: Login = "out";
   loginAt = 0;
+  /** When to ask again whether it lets this page listen, where it does not now. */
+  listenAt = Infinity;
   /** Up to where it can be told that messages have arrived. */
   arrived: string | undefined;
   /** A `delivered` is under way. */
@@ -67,6 +69,7 @@ export class Connection {
   private note(what: What, underWay: boolean) {
     if (what === "ping") this.pinged = underWay;
     if (what === "delivered") this.confirming = underWay;
+    if (what === "listen") this.listenAt = Infinity;
   }
 
   /** Forgets what it was asked for the caller, but for one: that will be asked again. */
@@ -98,7 +101,8 @@ export class Connection {
   }
 
   timeout(leads: boolean): number {
-    return Math.min(this.login === "later" ? this.loginAt : Infinity, this.lostAt(), this.pingAt(leads));
+    const loginAt = this.login === "later" ? this.loginAt : Infinity;
+    return Math.min(loginAt, this.listenAt, this.lostAt(), this.pingAt(leads));
   }
 
   /**
@@ -150,8 +154,8 @@ export class Link {
 }
 
 /**
- * The wait before the next dial, after so many in a row that came to nothing; shortened by up to half for who has a
- * number of his own: thousands who have lost a replica are then not all back at it at one moment.
+ * The wait before the next dial, after this many failures in a row. A page that has a number of its own waits up to half
+ * as long: thousands of pages that have lost a replica are then not all back at it at one moment.
  */
 export function redialWait(failures: number, spread: number | undefined): number {
   const wait = Math.min(CONFIG.redialFirst * 2 ** Math.min(failures - 1, 16), CONFIG.redialMost);

@@ -13,11 +13,14 @@ import type { Deed } from "./deeds";
 import type { EndReason, SessionSeed } from "./io";
 import { moveOn } from "./leader";
 import type { Link, Login } from "./link";
+import { listen } from "./listening";
 
 /** A session. */
 export class Session {
   /** It was ended by a `logout` or `delete` that not every disk has yet: kept only to send that again. */
   over = false;
+  /** The person was told that no messages come, and not yet that they come again. */
+  toldDeaf = false;
   /** Which replicas, one after the other, did not know it, nor its password. */
   refusedBy = new Set<Link>();
   /** Which replicas, one after the other, could not say whether they know it. */
@@ -56,6 +59,7 @@ export function openSession(m: Machine, link: Link, deed: Deed, session: Session
   if (old) {
     // A `create` was sent again: the same account, and what it did since is still to be sent.
     session.knownBy = old.knownBy;
+    session.toldDeaf = old.toldDeaf;
   } else {
     m.deeds.forgetSession(deed);
     m.shown.clear();
@@ -84,10 +88,6 @@ function noticeOf(answer: Fields): { notice?: string } {
 
 function setLogin(link: Link, login: Login) {
   if (link.connection) link.connection.login = login;
-}
-
-function listen(m: Machine, link: Link) {
-  if (m.session && !m.session.over) m.ask(link, "listen", { op: "listen" });
 }
 
 function resume(m: Machine, session: Session, link: Link, what: "lead" | "resume") {

@@ -46,7 +46,7 @@ export class Replica {
   readonly blocks = new Map<string, Set<string>>();
   /** Messages that were taken in while their receiver blocked their author. */
   private readonly unwanted = new Set<string>();
-  /** So many conversations go into a line. */
+  /** How many conversations fit into a line. */
   pageMost = Infinity;
   /** Everything that it was asked, pings aside. */
   readonly asked: Request[] = [];
@@ -130,7 +130,7 @@ export class Replica {
     if (!this.isUp || scripted === null) return;
     const result = scripted ?? this.carryOut(connection, request);
     this.say(connection, { id: request.id, ...("error" in result ? result : { ok: result }) });
-    if (request.op === "listen" && connection.account) this.deliverWaiting(connection);
+    if (request.op === "listen" && connection.listening) this.deliverWaiting(connection);
   }
 
   private carryOut(connection: Connection, request: Request): Fields {

@@ -2,6 +2,7 @@
 
 mod chaos;
 mod failover;
+mod listening;
 mod messages;
 mod refusals;
 mod scene;

@@ -128,6 +128,19 @@ impl Scene {
         self.now = end;
     }
 
+    /// The same, with replicas that answer pings.
+    pub fn wait_answering_pings(&mut self, ms: u64) {
+        let end = self.now + Duration::from_millis(ms);
+        while self.now < end {
+            self.wait(100.min(u64::try_from((end.0 - self.now.0).as_millis()).unwrap()));
+            for name in ["a", "b", "c"] {
+                while self.open.iter().any(|(r, _, said)| *r == index(name) && said == "ping") {
+                    self.ok(name, "ping", "{}");
+                }
+            }
+        }
+    }
+
     /// The process stands still, and wakes up.
     pub fn freeze(&mut self, ms: u64) {
         self.now = self.now + Duration::from_millis(ms);
@@ -169,7 +182,7 @@ impl Scene {
         self.ok(name, "resume", r#"{"account":"ACC","name":"ann","pending":0}"#);
     }
 
-    /// Answers a `send` with so many copies of three.
+    /// Answers a `send`: this many of three replicas have it.
     pub fn sent(&mut self, name: &str, n: u128, stored: u32) {
         let ok = format!(
             r#"{{"message":"{}","to_account":"BOB","at":1,"seen":"s{n}","stored":{stored},"of":3,"online":true}}"#,
@@ -271,6 +284,8 @@ fn describe_event(number: EventNumber, event: Event) -> String {
     match event {
         Event::Message(message) => format!("event {}: {}", number.0, message.message),
         Event::Moved { from, to } => format!("moved {} -> {to}", from.as_deref().unwrap_or("-")),
+        Event::NotListening { refusal } => format!("not listening: {}", refusal.text),
+        Event::Listening { pending } => format!("listening, {pending} wait"),
         Event::NoReplica { .. } => "no replica".into(),
         Event::LoggedOut { reason } => format!("logged out: {reason:?}"),
         Event::Receipt(receipt) => format!("receipt {}", receipt.message),
