@@ -32,6 +32,7 @@ enum Command {
     /// Start three servers on this machine, for a first look.
     Local(local::Arguments),
     /// Chat at a terminal or in a pipe.
+    #[command(after_help = chat::commands())]
     Chat(chat::Arguments),
     /// Run one server, which is one replica of a group.
     Server(Box<server::Arguments>),

@@ -236,6 +236,28 @@ fn one_listener_too_many_is_told_once_sends_and_gets_its_turn() {
     assert_eq!(chat.end(), (vec![], Some(1)), "the login was not all that it should be");
 }
 
+#[test]
+fn whom_one_blocks_is_listed_and_the_program_names_all_commands() {
+    let server = Server::start();
+    for name in ["bob", "Al"] {
+        Talk::to(&server.address).create(name);
+    }
+    let mut chat = Chat::start(&["--json", &server.address]);
+    chat.say("create ann secret\nblocked\nblock bob\nblock Al\nblocked\nunblock bob\nblocked\nblock nobody\n");
+    let answers: Vec<Value> = (0..8).map(|_| chat.next("line")).collect();
+    assert_eq!(answers[1]["ok"], json!({"names": []}));
+    assert_eq!(answers[2]["ok"], json!({}));
+    assert_eq!(answers[4]["ok"], json!({"names": ["Al", "bob"]}));
+    assert_eq!(answers[6]["ok"], json!({"names": ["Al"]}));
+    assert_eq!(answers[7]["error"]["code"], "no_such_user");
+    for arguments in [["help", "chat"], ["chat", "--help"]] {
+        let help = String::from_utf8(process::lastword(&arguments).stdout).expect("UTF-8");
+        for command in ["send NAME TEXT", "block NAME", "unblock NAME", "blocked "] {
+            assert!(help.contains(&format!("\n  {command}")), "{command}: {help}");
+        }
+    }
+}
+
 /// Passwords may have spaces, at their ends, too.
 #[test]
 fn passwords_are_quoted() {

@@ -68,7 +68,7 @@ pub(super) async fn answer(context: Context, command: Command) -> Said {
         Command::History { with, count } => history(&context, &with, count).await,
         Command::Block { name } => client.block(&name).await.map(|_| Said::done(wording::blocked_now(&name))),
         Command::Unblock { name } => client.unblock(&name).await.map(|_| Said::done(wording::unblocked(&name))),
-        Command::Blocked => list_blocked(client).await,
+        Command::Blocked => list_blocked(&context).await,
         Command::Help(about) => {
             let lines = help_lines(about);
             let answer = json!({ "help": lines });
@@ -157,10 +157,10 @@ async fn list_pending(client: &Client) -> Result<Said, Error> {
     Ok(Said::lines(wording::pending(&messages, more)).with(answer))
 }
 
-async fn list_blocked(client: &Client) -> Result<Said, Error> {
+async fn list_blocked(context: &Context) -> Result<Said, Error> {
     let mut people: Vec<BlockedPerson> = Vec::new();
     loop {
-        let page = client.blocked(Some(500), people.last().map(|last| last.account.as_str())).await?;
+        let page = context.client.blocked(Some(500), people.last().map(|last| last.account.as_str())).await?;
         let more = page.more && !page.blocked.is_empty();
         people.extend(page.blocked);
         if !more {
@@ -169,6 +169,7 @@ async fn list_blocked(client: &Client) -> Result<Said, Error> {
     }
     let mut names: Vec<String> = people.into_iter().map(|person| person.name).collect();
     names.sort();
+    names.iter().for_each(|name| context.names.learn(name));
     let answer = json!({ "names": names });
     Ok(Said::lines(wording::blocked(&names)).with(answer))
 }

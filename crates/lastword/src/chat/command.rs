@@ -371,6 +371,14 @@ mod tests {
     }
 
     #[test]
+    fn the_docs_name_every_command() {
+        let docs = include_str!("../../../../docs/chat.md");
+        for name in NAMES {
+            assert!(docs.contains(&format!("`{name}`")) || docs.contains(&format!("`{name} ")), "{name}");
+        }
+    }
+
+    #[test]
     fn lines_with_passwords_are_known() {
         assert!(is_secret(" login ann pw") && is_secret("password a b") && is_secret("create a b"));
         assert!(!is_secret("send login x"));

@@ -49,6 +49,12 @@ pub(crate) struct Arguments {
     tls: TlsArguments,
 }
 
+/// The commands that can be typed, for `lastword help chat`.
+pub(crate) fn commands() -> String {
+    let lines = command::help_lines(None).into_iter().map(|line| format!("  {line}\n"));
+    format!("Commands, one a line:\n{}", lines.collect::<String>())
+}
+
 /// Chats until the end of the input. The exit code says whether every command was carried out (at a
 /// terminal: whether none was left undone at the end).
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {

@@ -107,7 +107,7 @@ fn completions(names: &Names, line: &str) -> (usize, Vec<String>) {
     let (before, word) = (line[..start].trim(), &line[start..]);
     let found = match before {
         "" => NAMES.iter().filter(|name| name.starts_with(word)).map(|name| format!("{name} ")).collect(),
-        "send" | "history" => names.beginning(word).into_iter().map(|name| name + " ").collect(),
+        "send" | "history" | "block" | "unblock" => names.beginning(word).into_iter().map(|name| name + " ").collect(),
         _ => Vec::new(),
     };
     (start, found)
@@ -125,6 +125,10 @@ mod tests {
         assert_eq!(completions(&names, "li"), (0, vec!["list ".into(), "list_pending ".into()]));
         assert_eq!(completions(&names, "send al"), (5, vec!["Albert ".into(), "alice ".into()]));
         assert_eq!(completions(&names, "history ali"), (8, vec!["alice ".into()]));
+        assert_eq!(completions(&names, "bl"), (0, vec!["block ".into(), "blocked ".into()]));
+        assert_eq!(completions(&names, "block ali"), (6, vec!["alice ".into()]));
+        assert_eq!(completions(&names, "unblock ali"), (8, vec!["alice ".into()]));
+        assert_eq!(completions(&names, "blocked al"), (8, vec![]));
         assert_eq!(completions(&names, "send alice al"), (11, vec![]));
         assert_eq!(completions(&names, "login al"), (6, vec![]));
     }
