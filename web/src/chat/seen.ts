@@ -7,8 +7,8 @@ import type { WireReplica } from "./protocol";
 /** The replicas as this page sees them, in the group's order; before anybody has told of it: by their addresses. */
 export function replicasSeen(machine: Machine, group: readonly WireReplica[]): Replica[] {
   const health = (link: Machine["links"][number] | undefined, isBehind: boolean): Replica["health"] => {
-    if (!link?.live) return "down";
-    if (link === machine.leader) return "leads";
+    if (!link?.live && !link?.presumedUp) return "down";
+    if (link === (machine.leader ?? machine.home)) return "leads";
     return isBehind ? "behind" : "up";
   };
   if (group.length === 0) {

@@ -114,8 +114,7 @@ impl Machine {
             event::Event::Closed { reason: CloseReason::LoggedOut } => {
                 self.on_session_closed(r, LogoutReason::LoggedOut);
             }
-            // A server ends connections on which nobody logs in. That is no reason to speak to another one.
-            event::Event::Closed { reason: CloseReason::Idle } if self.links[r].live().is_some() => self.reconnect(r),
+            event::Event::Closed { reason: CloseReason::Idle } => self.on_idle(r),
             event::Event::Closed { .. } => self.close(r),
             event::Event::Replicas { .. } | event::Event::Presence(_) | event::Event::Unknown => {}
         }

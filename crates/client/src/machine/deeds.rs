@@ -115,6 +115,11 @@ impl Deeds {
         }
     }
 
+    /// Whether there is nothing to do, nor anything kept for the next replica.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// How many wait for an answer that their caller waits for.
     pub fn unanswered(&self) -> usize {
         self.unanswered

@@ -14,6 +14,11 @@ use crate::event::Event;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time(pub Duration);
 
+impl Time {
+    /// A moment that never comes.
+    pub(super) const NEVER: Self = Self(Duration::MAX);
+}
+
 impl Add<Duration> for Time {
     type Output = Self;
     fn add(self, by: Duration) -> Self {

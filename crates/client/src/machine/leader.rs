@@ -14,8 +14,8 @@ use crate::event::Event;
 use lastword_marks::{Bug, planted};
 use lastword_protocol::Op;
 
-/// When at the start nobody has answered by then, the caller is told that nobody answers.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// When at the start, or after a rest, nobody has answered by then, the caller is told that nobody answers.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Who is the leader, was it, or may become it.
 pub(super) struct Leadership {
@@ -24,6 +24,8 @@ pub(super) struct Leadership {
     last: Option<(usize, String)>,
     /// Who is preferred, whatever the order.
     home: Option<usize>,
+    /// No connection is needed, and none is kept; `home` led.
+    resting: bool,
     /// Until when a better one that may still come is waited for.
     settle_until: Time,
     /// The caller was told that nobody can be reached.
@@ -33,7 +35,7 @@ pub(super) struct Leadership {
 impl Leadership {
     pub fn new(config: &Config) -> Self {
         let settle_until = Time::default() + config.settle;
-        Self { leader: None, last: None, home: None, settle_until, alone: false }
+        Self { leader: None, last: None, home: None, resting: false, settle_until, alone: false }
     }
 
     pub fn on_lost(&mut self, r: usize) {
@@ -47,6 +49,19 @@ impl Leadership {
         (self.home, self.settle_until) = (Some(r), until);
     }
 
+    /// The leader rests, and all others, too.
+    pub fn rest(&mut self) {
+        (self.home, self.resting) = (self.leader.take(), true);
+    }
+
+    /// The rest is over; the one that led is waited for. `false`: there was none.
+    pub fn wake(&mut self, until: Time) -> bool {
+        if self.resting {
+            self.settle_until = until;
+        }
+        std::mem::take(&mut self.resting)
+    }
+
     pub fn timeout(&self, now: Time) -> Option<Time> {
         let patience = Time(PATIENCE);
         let settle = Some(self.settle_until).filter(|until| self.leader.is_none() && now < *until);
@@ -58,7 +73,7 @@ impl Leadership {
 impl Machine {
     /// If there is no leader, makes the best one that can be had the leader.
     pub(super) fn choose_leader(&mut self) {
-        if self.leadership.leader.is_some() {
+        if self.leadership.leader.is_some() || self.leadership.resting {
             return;
         }
         let settling = self.now < self.leadership.settle_until;

@@ -1,7 +1,6 @@
 //! One replica as the client sees it: dialled, connected, silent, lost.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::config::Config;
 use super::io::{Epoch, Time};
@@ -209,7 +208,7 @@ impl Connection {
             _ => None,
         };
         let times = [later, self.listen_at, self.lost_at(config), self.ping_at(config, leader)];
-        times.into_iter().flatten().min().unwrap_or(Time(Duration::MAX))
+        times.into_iter().flatten().min().unwrap_or(Time::NEVER)
     }
 
     /// This machine was frozen: nobody can be blamed for the time that passed.

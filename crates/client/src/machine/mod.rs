@@ -8,6 +8,7 @@
 //! The rooms:
 //! * `link`: one replica: dialled, connected, silent, lost.
 //! * `leader`: who is spoken to, and what the next one is told when that one is lost.
+//! * `rest`: no connections while there is nothing to do.
 //! * `session`: logging in again, and what to do where that is refused.
 //! * `listening`: asking for messages, and what to do while the leader refuses.
 //! * `deeds`: what the caller asked for, in one list, until every disk has it.
@@ -28,6 +29,7 @@ mod io;
 mod leader;
 mod link;
 mod listening;
+mod rest;
 mod session;
 mod shown;
 #[cfg(test)]
@@ -122,14 +124,15 @@ impl Machine {
     }
 
     /// When to call with [`Input::Timer`], if nothing else happens. Changes with every call of
-    /// [`handle`](Self::handle).
+    /// [`handle`](Self::handle). `None`: only a command gives it something to do.
     pub fn poll_timeout(&mut self) -> Option<Time> {
         let leader = self.leadership.leader;
         let links = self.links.iter().enumerate().map(|(r, link)| link.timeout(&self.config, leader == Some(r)));
         let links = links.min();
         let deadline = self.deeds.deadline();
         let due = leader.and_then(|_| self.deeds.due(self.now)).filter(|_| self.may_send());
-        [links, deadline, due, self.leadership.timeout(self.now)].into_iter().flatten().min()
+        let times = [links, deadline, due, self.leadership.timeout(self.now)];
+        times.into_iter().flatten().min().filter(|due| *due < Time::NEVER)
     }
 
     /// Who commands go to now, by the name that it gave itself.
@@ -155,7 +158,8 @@ impl Machine {
         } else if self.deeds.unanswered() >= self.config.unanswered_most {
             Error::TooMany { limit: self.config.unanswered_most }
         } else {
-            return self.deeds.push(id, op, self.now + self.config.request_timeout);
+            self.deeds.push(id, op, self.now + self.config.request_timeout);
+            return self.wake();
         };
         self.outputs.push_back(Output::Done { id, result: Err(error) });
     }

@@ -7,6 +7,7 @@ import type { Deed } from "./deeds";
 import { moveOn } from "./leader";
 import type { Link, What } from "./link";
 import { onListenAnswered } from "./listening";
+import { onIdle } from "./rest";
 import {
   deedWasDone,
   endSession,
@@ -54,6 +55,7 @@ function onHello(m: Machine, link: Link, result: Result) {
   const replicas = readReplicas(result.ok.replicas);
   link.name = string(result.ok.replica) || link.address;
   link.failures = 0;
+  link.presumedUp = false;
   link.group = { replicas, stale: result.ok.stale === true };
   if (link.connection) link.connection.live = true;
   const own = replicas.find((it) => it.state === "self")?.address ?? link.address;
@@ -72,6 +74,8 @@ function onEvent(m: Machine, link: Link, event: string, it: Fields) {
     m.tell({ is: "told", what: event, fields: it });
   } else if (it.reason === "deleted" || it.reason === "logged_out") {
     onSessionClosed(m, link, it.reason);
+  } else if (it.reason === "idle") {
+    onIdle(m, link);
   } else {
     m.close(link);
   }

@@ -69,6 +69,11 @@ export class Deeds {
   /** Receivers that the leader has taken a message for. */
   private readonly knownHere = new Set<string>();
 
+  /** There is nothing to do, nor anything kept for the next replica. */
+  get isEmpty(): boolean {
+    return this.list.length + this.reads.length === 0;
+  }
+
   get readsUnderWay(): number {
     return this.reads.length;
   }

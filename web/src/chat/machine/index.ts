@@ -6,8 +6,9 @@
  * The caller does everything that `handle` gives back, in that order, and calls it with `timer` no later than
  * `timeout` says. The first timeout is now: then it dials.
  *
- * The rooms: `link`: one replica. `leader`: who is spoken to. `session`: logging in again. `listening`: asking for messages.
- * `deeds`: what is to be done, until every disk has it. `answers`: what each answer means for that.
+ * The rooms: `link`: one replica. `leader`: who is spoken to. `session`: logging in again. `listening`: asking for
+ * messages. `rest`: no connections while there is nothing to do. `deeds`: what is to be done, until every disk has it.
+ * `answers`: what each answer means for that.
  *
  * Invariants:
  * 1. Deeds are sent to the leader only, and in the order given. After a change of leader all of the list is sent
@@ -24,6 +25,7 @@ import type { Event, Input, Output } from "./io";
 import { chooseLeader, sendDeeds } from "./leader";
 import { Connection, Link, type What } from "./link";
 import { onListenDue } from "./listening";
+import { wake } from "./rest";
 import { logInLeader, type Session, takeUp } from "./session";
 
 /** What is not the caller's in a line: the request's id. */
@@ -34,6 +36,8 @@ export class Machine {
   leader: Link | undefined;
   /** Who was the leader last. */
   lastLeader: Link | undefined;
+  /** No connection is needed, and none is kept; `home` led. */
+  resting = false;
   /** Who is preferred, whatever the order, until `settleUntil`. */
   home: Link | undefined;
   settleUntil: number;
@@ -86,6 +90,7 @@ export class Machine {
         takeUp(this, input.session, input.seen);
         break;
       case "wake":
+        wake(this);
         for (const link of this.links) if (link.epoch === undefined) link.at = this.now;
         break;
       case "timer":
@@ -211,6 +216,7 @@ export class Machine {
       this.fail(deed, { code: "too_many", text: "Too many questions wait for an answer; wait for some answers first." });
     } else {
       this.deeds.push(deed, isRead);
+      wake(this);
     }
   }
 

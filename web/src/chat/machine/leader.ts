@@ -12,7 +12,7 @@ import { logInLeader } from "./session";
 
 /** If there is no leader, makes the best one that can be had the leader. */
 export function chooseLeader(m: Machine) {
-  if (m.leader) return;
+  if (m.leader || m.resting) return;
   const settling = m.now < m.settleUntil;
   const home = settling ? m.home : undefined;
   const order = [...m.links].sort((a, b) => Number(b === home) - Number(a === home));

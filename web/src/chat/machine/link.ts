@@ -124,6 +124,8 @@ export class Link {
   group: { replicas: readonly WireReplica[]; stale: boolean } | undefined;
   /** How many dials and connections in a row came to nothing. */
   failures = 0;
+  /** It was up when its connection was put to rest, and nothing that was heard since says otherwise. */
+  presumedUp = false;
   /** Of the dial, or the connection. */
   epoch: number | undefined;
   connection: Connection | undefined;
@@ -145,6 +147,14 @@ export class Link {
   onLost(now: number, spread: number | undefined) {
     this.failures = this.live ? 1 : this.failures + 1;
     this.at = now + redialWait(this.failures, spread);
+    this.epoch = this.connection = undefined;
+    this.presumedUp = false;
+  }
+
+  /** It is not connected, and is not dialled before there is a reason to. */
+  rest() {
+    if (this.live) this.failures = 0;
+    this.at = Infinity;
     this.epoch = this.connection = undefined;
   }
 

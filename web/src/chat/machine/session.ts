@@ -14,6 +14,7 @@ import type { EndReason, SessionSeed } from "./io";
 import { moveOn } from "./leader";
 import type { Link, Login } from "./link";
 import { listen } from "./listening";
+import { wake } from "./rest";
 
 /** A session. */
 export class Session {
@@ -48,6 +49,7 @@ export function takeUp(m: Machine, seed: SessionSeed | undefined, seen: string |
   if (m.session) endSession(m);
   if (!seed) return;
   m.session = new Session(seed.account, seed.name, seed.token, undefined);
+  wake(m);
   m.seen = seen ?? m.seen;
   if (m.leader?.live) logInLeader(m, m.leader);
   for (const link of m.links) if (link !== m.leader) resumeFollower(m, link);

@@ -32,6 +32,8 @@ export class Replica {
   isUp = true;
   /** It takes everything, and does and says nothing until `mend`. */
   isFrozen = false;
+  /** After how many milliseconds it closes a connection on which nobody logs in. */
+  idleAfter = Infinity;
   /** It passes nothing on, and gets nothing. */
   isCut = false;
   /** What it holds: in its own order. */
@@ -68,6 +70,7 @@ export class Replica {
       if (!this.isUp) return this.drop(connection);
       this.connections.push(connection);
       events.opened();
+      if (this.idleAfter < Infinity) this.world.after(this.idleAfter, () => this.endIdle(connection));
     });
     const close = () => {
       connection.isOpen = false;
@@ -80,6 +83,12 @@ export class Replica {
         else this.onRequest(connection, JSON.parse(text) as Request);
       });
     return { send, close };
+  }
+
+  private endIdle(connection: Connection) {
+    if (!connection.isOpen || connection.account) return;
+    this.say(connection, { event: "closed", reason: "idle" });
+    this.world.after(2, () => connection.isOpen && this.drop(connection));
   }
 
   /** `kill -9`: what is on its way from it is lost. */

@@ -71,6 +71,7 @@ export class Tab implements Environment {
   private readonly sockets = new Set<Socket>();
   private readonly written: ((key: string) => void)[] = [];
   private readonly looked: (() => void)[] = [];
+  private readonly woken: (() => void)[] = [];
 
   constructor(
     private readonly world: World,
@@ -119,8 +120,13 @@ export class Tab implements Environment {
 
   random = (bytes: number) => new Uint8Array(bytes).map((_, n) => (n === bytes - 1 ? ++drawn % 256 : n === bytes - 2 ? drawn >> 8 : 1));
   onWritten = (written: (key: string) => void) => void this.written.push(written);
-  onWake = () => {};
+  onWake = (woken: () => void) => void this.woken.push(woken);
   onLook = (looked: () => void) => void this.looked.push(looked);
+
+  /** The network is there again. */
+  wake() {
+    this.woken.forEach((it) => it());
+  }
 
   /** Somebody is at it again. */
   look() {

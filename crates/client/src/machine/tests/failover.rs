@@ -253,10 +253,10 @@ fn a_server_that_ends_an_idle_connection_stays_the_leader() {
     scene.up("a");
     scene.up("b");
     scene.expect("dial a\n dial b\n moved - -> a");
+    scene.command(Op::Login { name: "ann".into(), password: "pw".into() });
     scene.line("a", r#"{"event":"closed","reason":"idle"}"#);
-    scene.expect("close a");
     scene.up("a");
-    scene.expect("");
+    scene.expect("a < login ann\n close a\n a < login ann");
     scene.line("b", r#"{"event":"closed","reason":"idle"}"#);
     scene.expect("close b");
 }

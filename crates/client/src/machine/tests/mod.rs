@@ -5,6 +5,7 @@ mod failover;
 mod listening;
 mod messages;
 mod refusals;
+mod rest;
 mod scene;
 mod sessions;
 mod start;
