@@ -158,8 +158,8 @@ fn without_a_server_it_is_said_what_waits_and_what_was_not_sent() {
     }
 }
 
-#[test]
-fn what_waited_for_a_server_is_sent_when_there_is_one() {
+/// A server that is down, and ann, whose message to herself waits for it.
+fn waiting_for_a_server() -> (Server, Terminal) {
     let mut server = Server::start();
     let mut terminal = chat("xterm", &server);
     terminal.types("create ann secret\r");
@@ -168,6 +168,12 @@ fn what_waited_for_a_server_is_sent_when_there_is_one() {
     terminal.sees("No server answers");
     terminal.types("send ann hello\r");
     terminal.sees("the message to ann waits");
+    (server, terminal)
+}
+
+#[test]
+fn what_waited_for_a_server_is_sent_when_there_is_one() {
+    let (mut server, mut terminal) = waiting_for_a_server();
     server.again();
     terminal.sees("Sent message to ann");
     terminal.types("quit\r");
@@ -177,14 +183,7 @@ fn what_waited_for_a_server_is_sent_when_there_is_one() {
 /// What was typed after a command that was given up does no harm that its author did not want.
 #[test]
 fn an_account_is_not_deleted_after_a_message_that_was_given_up() {
-    let mut server = Server::start();
-    let mut terminal = chat("xterm", &server);
-    terminal.types("create ann secret\r");
-    terminal.sees("Created new");
-    server.stop(Signal::TERM);
-    terminal.sees("No server answers");
-    terminal.types("send ann hello\r");
-    terminal.sees("the message to ann waits");
+    let (mut server, mut terminal) = waiting_for_a_server();
     std::thread::sleep(std::time::Duration::from_secs(12));
     terminal.types("delete\r");
     terminal.types("yes\r");

@@ -3,6 +3,7 @@
 import type { Driver } from "./driver";
 import type { Person } from "./model";
 import { fields, list, string } from "./protocol";
+import { Rounds } from "./rounds";
 
 const PAGE = 500;
 /** The server lets an account block 1,000 people. */
@@ -11,8 +12,7 @@ const PAGES_MOST = 10;
 export class Blocked {
   private names = new Map<string, string>();
   private shown: readonly Person[] = [];
-  private isAsking = false;
-  private askAgain = false;
+  private readonly rounds = new Rounds(() => this.walk());
   private isClosed = false;
 
   constructor(
@@ -33,33 +33,19 @@ export class Blocked {
     if (on) names.set(account, name);
     else names.delete(account);
     this.show(names);
-    // A list that is on its way may be from before.
-    if (this.isAsking) this.askAgain = true;
+    this.rounds.onChanged();
   }
 
-  /** Asks for the list. One time is under way, and one is wanted, at most. */
   ask() {
-    this.askAgain = true;
-    if (!this.isAsking) void this.run();
+    this.rounds.ask();
   }
 
-  /** What still comes is for nobody. */
   close() {
     this.isClosed = true;
+    this.rounds.close();
   }
 
-  private async run() {
-    this.isAsking = true;
-    while (this.askAgain && !this.isClosed) {
-      this.askAgain = false;
-      // Where it is refused, what is known stays, and the next leader or look asks again.
-      const names = await this.walk().catch(() => undefined);
-      if (names && !this.askAgain && !this.isClosed) this.show(names);
-    }
-    this.isAsking = false;
-  }
-
-  private async walk(): Promise<Map<string, string>> {
+  private async walk() {
     const names = new Map<string, string>();
     let after = "";
     for (let page = 0; page < PAGES_MOST; page++) {
@@ -70,7 +56,7 @@ export class Blocked {
       }
       if (ok.more !== true || !after) break;
     }
-    return names;
+    if (!this.rounds.isOver) this.show(names);
   }
 
   private show(names: Map<string, string>) {

@@ -5,6 +5,7 @@
 
 import type { Driver } from "./driver";
 import { fields, list, string } from "./protocol";
+import { Rounds } from "./rounds";
 import type { Threads } from "./state/threads";
 
 const PAGE = 500;
@@ -12,32 +13,20 @@ const PAGE = 500;
 const PAGES_MOST = 10;
 
 export class Delivery {
-  private isAsking = false;
-  private askAgain = false;
+  private readonly rounds = new Rounds(() => this.walk());
 
   constructor(
     private readonly driver: Driver,
     private readonly threads: Threads,
   ) {}
 
-  /** Asks, if there is a message of which it is not known. One time is under way, and one is wanted, at most. */
+  /** Asks, if there is a message of which it is not known. */
   ask() {
-    this.askAgain = true;
-    if (!this.isAsking) void this.run();
-  }
-
-  private async run() {
-    this.isAsking = true;
-    while (this.askAgain) {
-      this.askAgain = false;
-      if (![...this.threads.all()].some((thread) => thread.hasUndelivered())) continue;
-      // Where it is refused, the next leader, or the next page, asks again.
-      await this.walk().catch(() => {});
-    }
-    this.isAsking = false;
+    this.rounds.ask();
   }
 
   private async walk() {
+    if (![...this.threads.all()].some((thread) => thread.hasUndelivered())) return;
     const serial = this.threads.serial;
     const pending = new Set<string>();
     let [after, term] = ["", 0];

@@ -5,14 +5,14 @@
 
 import type { Driver } from "./driver";
 import { type Fields, fields, list, string } from "./protocol";
+import { Rounds } from "./rounds";
 
 const PAGE = 200;
-/** So many are asked for; others show when somebody writes, or is looked for. */
+/** How many are asked for in all. Others show when somebody writes, or is looked for. */
 const MOST = 1_000;
 
 export class Listing {
-  private isAsking = false;
-  private askAgain = false;
+  private readonly rounds = new Rounds(() => this.round());
   private isClosed = false;
 
   constructor(
@@ -23,26 +23,19 @@ export class Listing {
     private readonly onEnd: () => void,
   ) {}
 
-  /** Asks from the beginning. One time is under way, and one is wanted, at most. */
   ask() {
-    this.askAgain = true;
-    if (!this.isAsking) void this.run();
+    this.rounds.ask();
   }
 
-  /** What still comes is for nobody. */
   close() {
     this.isClosed = true;
+    this.rounds.close();
   }
 
-  private async run() {
-    this.isAsking = true;
-    while (this.askAgain && !this.isClosed) {
-      this.askAgain = false;
-      // An older server does not know them; any other refusal is no reason to wait for them either.
-      await this.walk().catch(() => {});
-      if (!this.isClosed) this.onEnd();
-    }
-    this.isAsking = false;
+  private async round() {
+    // An older server does not know them; any other refusal is no reason to wait for them either.
+    await this.walk().catch(() => {});
+    if (!this.isClosed) this.onEnd();
   }
 
   private async walk() {

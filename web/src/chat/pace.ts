@@ -8,7 +8,7 @@ export class Pace {
 
   constructor(
     private readonly environment: Environment,
-    /** At most once in so many milliseconds. */
+    /** At most once in this many milliseconds. */
     private readonly every: number,
     private readonly act: () => void,
   ) {}

@@ -1,5 +1,6 @@
 //! One user's conversation: the client, what comes from it, and where it is shown.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use lastword_client::protocol::Uuid;
 use lastword_client::{Client, Error, Event, Events};
 use serde_json::json;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::answering::{self, Context};
 use super::command::Command;
@@ -22,6 +23,9 @@ use super::wording::{self, Asked};
 
 /// How long at the end a replica may take to take note of what was shown, and then of the logout.
 const NOTE: Duration = Duration::from_secs(1);
+
+/// After how long without any replica a command is said to wait.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// One user's conversation.
 pub(super) struct Conversation {
@@ -198,6 +202,26 @@ impl Conversation {
             }
         }
         Ok(())
+    }
+
+    /// Takes what comes next: the answer to the first command under way, which is for the caller; or an event, or the
+    /// moment to say that they wait, which are shown here. May be dropped without loss.
+    pub async fn next_answer(&mut self, under_way: &mut VecDeque<UnderWay>) -> io::Result<Option<(UnderWay, Said)>> {
+        let Some(first) = under_way.front_mut() else {
+            self.show_next_event().await?;
+            return Ok(None);
+        };
+        let (patience, told) = (first.began + PATIENCE, first.told);
+        tokio::select! {
+            biased;
+            said = first.answer() => return Ok(under_way.pop_front().map(|first| (first, said))),
+            shown = self.show_next_event() => {
+                shown?;
+                self.tell_waiting(under_way, true)?;
+            }
+            () = sleep_until(patience), if !told && !self.is_connected() => self.tell_waiting(under_way, false)?,
+        }
+        Ok(None)
     }
 
     /// Shows what comes while something is waited for.

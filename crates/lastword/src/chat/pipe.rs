@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::answering::needs_server;
 use super::command::{self, Command};
-use super::conversation::{Conversation, UnderWay};
+use super::conversation::{Conversation, PATIENCE, UnderWay};
 use super::names::Names;
 use super::output::Output;
 use super::said::Said;
@@ -25,8 +25,6 @@ const ON_THEIR_WAY: usize = 256;
 const AWAITED: Duration = Duration::from_millis(500);
 /// How long at the end what has arrived is still shown.
 const LAST_WORDS: Duration = Duration::from_millis(100);
-/// After how long without any replica a command is said to wait.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What comes from the reader: lines of the input.
 type Lines = mpsc::Receiver<io::Result<Vec<u8>>>;
@@ -102,26 +100,11 @@ impl Pipe {
         }
     }
 
-    /// Takes what comes next while commands are under way: the first one's answer, an event, or the moment to say that
-    /// they wait. May be dropped without loss.
+    /// Takes what comes next while commands are under way. May be dropped without loss.
     async fn step(&mut self) -> io::Result<()> {
-        let Some(first) = self.under_way.front_mut() else { return Ok(()) };
-        let (patience, told) = (first.began + PATIENCE, first.told);
-        tokio::select! {
-            biased;
-            said = first.answer() => {
-                if let Some(first) = self.under_way.pop_front() {
-                    self.given_up |= said.given_up;
-                    self.all_done &= self.conversation.ended(&first, said)?;
-                }
-            }
-            shown = self.conversation.show_next_event() => {
-                shown?;
-                self.conversation.tell_waiting(&mut self.under_way, true)?;
-            }
-            () = sleep_until(patience), if !told && !self.conversation.is_connected() => {
-                self.conversation.tell_waiting(&mut self.under_way, false)?;
-            }
+        if let Some((command, said)) = self.conversation.next_answer(&mut self.under_way).await? {
+            self.given_up |= said.given_up;
+            self.all_done &= self.conversation.ended(&command, said)?;
         }
         Ok(())
     }

@@ -164,8 +164,8 @@ export class Link {
 }
 
 /**
- * The wait before the next dial, after this many failures in a row. A page that has a number of its own waits up to half
- * as long: thousands of pages that have lost a replica are then not all back at it at one moment.
+ * The wait before the next dial, after this many failures in a row. A page that has a number of its own waits less, by
+ * up to half: thousands of pages that have lost a replica are then not all back at it at one moment.
  */
 export function redialWait(failures: number, spread: number | undefined): number {
   const wait = Math.min(CONFIG.redialFirst * 2 ** Math.min(failures - 1, 16), CONFIG.redialMost);

@@ -19,11 +19,11 @@ use std::time::Duration;
 
 use lastword_client::{Client, Events};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::answering::needs_server;
 use super::command::Command;
-use super::conversation::{Conversation, UnderWay};
+use super::conversation::{Conversation, PATIENCE, UnderWay};
 use super::names::Names;
 use super::output::{Bare, Output, Screen};
 use super::said::Said;
@@ -34,8 +34,6 @@ use restore::Restore;
 
 /// How long the welcome waits for a replica.
 const WELCOME: Duration = Duration::from_millis(1500);
-/// After how long without any replica a command is said to wait.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// How long at the end what is under way may take.
 const FINISH: Duration = Duration::from_secs(3);
 /// How long a command waits for a server, from when it was typed: as long as one that was sent to a server.
@@ -241,33 +239,16 @@ impl Terminal {
             self.conversation.tell_waiting(&mut self.under_way, true)?;
         }
         let waits = !self.queue.is_empty() && !self.conversation.is_connected();
-        let Some(first) = self.under_way.front_mut() else {
-            tokio::select! {
-                biased;
-                shown = self.conversation.show_next_event() => shown?,
-                () = sleep(LOOK), if waits => {}
-            }
-            return self.look_after_queue();
-        };
-        let (patience, told) = (first.began + PATIENCE, first.told);
-        tokio::select! {
+        let answered = tokio::select! {
             biased;
-            said = first.answer() => {
-                if let Some(first) = self.under_way.pop_front() {
-                    self.given_up = said.given_up.then(|| first.command.name());
-                    self.mark_given_up();
-                    self.conversation.ended(&first, said)?;
-                    self.on_done(&first.command);
-                }
-            }
-            shown = self.conversation.show_next_event() => {
-                shown?;
-                self.conversation.tell_waiting(&mut self.under_way, true)?;
-            }
-            () = sleep_until(patience), if !told && !self.conversation.is_connected() => {
-                self.conversation.tell_waiting(&mut self.under_way, false)?;
-            }
-            () = sleep(LOOK), if waits => {}
+            answered = self.conversation.next_answer(&mut self.under_way) => answered?,
+            () = sleep(LOOK), if waits => None,
+        };
+        if let Some((first, said)) = answered {
+            self.given_up = said.given_up.then(|| first.command.name());
+            self.mark_given_up();
+            self.conversation.ended(&first, said)?;
+            self.on_done(&first.command);
         }
         self.look_after_queue()
     }
