@@ -5,7 +5,7 @@ cd "$(dirname "$0")"
 prepared=0
 bash tests/prepare.sh build || prepared=$?
 if [ "$prepared" = 77 ] && [ -z "${CI:-}" ]; then
-    echo 'SKIPPED: the page was not built anew'
+    echo 'SKIPPED: the page was not rebuilt'
     exit 0
 fi
 [ "$prepared" = 0 ]

@@ -82,7 +82,7 @@ export class Driver {
     try {
       for (let output = this.outputs.shift(); output; output = this.outputs.shift()) this.carryOut(output);
     } finally {
-      // Whoever is told of a message may throw: that is his, and the rest is carried out at the next turn.
+      // A listener that is told of a message may throw: that is its own fault, and the rest is carried out at the next turn.
       this.carrying = false;
       this.setTimer();
       this.touched();

@@ -24,7 +24,7 @@ export interface Environment {
   now(): number;
   /** Milliseconds since 1970. */
   wallNow(): number;
-  /** Calls back after so many milliseconds; returns what ends that. */
+  /** Calls back after this many milliseconds; returns what ends that. */
   after(milliseconds: number, due: () => void): () => void;
   /** As many random bytes. */
   random(bytes: number): Uint8Array;

@@ -33,7 +33,7 @@ describe("history", () => {
     expect(texts(chat)).toEqual([...count(1, 18), "late", "19", "20", "new"]);
   });
 
-  it("over a gap of more than a page, what is older is loaded anew", async () => {
+  it("over a gap of more than a page, what is older is loaded again", async () => {
     const w = await world();
     await fill(w, 1, 10);
     const chat = await alice(w);

@@ -38,7 +38,7 @@ export interface Conversation {
   readonly loading: boolean;
   /** The latest, also where nothing is loaded yet. */
   readonly last?: Message;
-  /** So many of the other one's have come since it was last looked at. */
+  /** How many of the other one's have come since it was last looked at. */
   readonly unread: number;
   /** The other one is connected; `undefined`: not known. */
   readonly online?: boolean;

@@ -11,7 +11,7 @@ interface Props {
   readonly draft: string;
   /** Something was sent: who writes wants to see what was written. */
   readonly onSent: () => void;
-  /** The messages are to be scrolled by so many pages. */
+  /** Scrolls the messages by this many pages. */
   readonly onPages: (pages: number) => void;
 }
 

@@ -3,7 +3,7 @@ import type { Conversation, Snapshot } from "../chat/model";
 import { ConversationRow } from "./conversation-row";
 import { moveAmong } from "./keys";
 
-/** So many are in the page; the others after a press of a button. */
+/** How many are in the page; the others after a press of a button. */
 const STEP = 200;
 
 interface Props {

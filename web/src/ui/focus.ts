@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { hashOf } from "./route";
 
-/** Who comes back to the list stands where he left it: on the conversation that was open. */
+/** Back in the list, the focus is where it was left: on the conversation that was open. */
 export function useFocusOnReturn(name: string | undefined): void {
   const left = useRef(name);
   useEffect(() => {

@@ -96,7 +96,7 @@ export class Geometry {
   }
 }
 
-/** An array of another length, that begins with so many of the old one's. */
+/** An array of another length that begins with this many of the old one's. */
 function resized(old: Float64Array, kept: number, length: number): Float64Array<ArrayBuffer> {
   const fresh = new Float64Array(length);
   fresh.set(old.subarray(0, kept));

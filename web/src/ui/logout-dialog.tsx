@@ -4,7 +4,7 @@ import { TaskWords, useTask } from "./task";
 
 interface Props {
   readonly chat: Chat;
-  /** So many messages of mine are acknowledged by no server. */
+  /** How many messages of mine no server has acknowledged. */
   readonly unsent: number;
   readonly onClose: () => void;
 }

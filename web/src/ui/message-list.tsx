@@ -44,7 +44,7 @@ export class MessageList extends Component<Props> {
   #atEnd = true;
   /** The topmost seen message; how far below the top of the window it ends; and whether all begins with it. */
   #anchor: { readonly key: string; readonly below: number; readonly atStart: boolean } | undefined;
-  /** So many of the other one's have come since the end was last seen. */
+  /** How many of the other one's have come since the end was last seen. */
   #news = 0;
   #frame = 0;
   #again: ReturnType<typeof setTimeout> | undefined;
@@ -72,7 +72,7 @@ export class MessageList extends Component<Props> {
     clearTimeout(this.#again);
   }
 
-  /** Scrolls by so many times what is seen. For the composer, which has the focus. */
+  /** Scrolls by this many times what is seen. For the composer, which has the focus. */
   turnPages(pages: number): void {
     this.#scrollTo(this.#box.current!.scrollTop + pages * this.#height * 0.9);
   }

@@ -32,7 +32,7 @@ export function useOpenConversation(
   }, [chat, entered, connected, name]);
 
   if (name === undefined) return undefined;
-  // By account where it is known: somebody may be renamed while one talks with him.
+  // By account where it is known: somebody may be renamed during a conversation.
   const account = opened?.name === name ? opened.account : undefined;
   const called = conversations.filter((conversation) => conversation.name.toLowerCase() === name.toLowerCase());
   return (

@@ -81,7 +81,7 @@ export class Window {
     return this.page.getByRole("log");
   }
 
-  /** Opens the conversation with somebody by his name. */
+  /** Opens the conversation with somebody by name. */
   async meet(name) {
     await this.find.fill(name);
     await this.page.locator(`.found a[data-name="${name}"]`).click();

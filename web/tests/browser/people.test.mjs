@@ -34,7 +34,7 @@ describe("people", () => {
     await until("it is stored on two", async () => (await mark()) === "stored on 2 of 3 replicas");
     const again = await open(1);
     await again.login("ben");
-    await until("both have reached him", async () => (await alice.seen()).every(({ mark }) => mark === "delivered"));
+    await until("both have reached ben", async () => (await alice.seen()).every(({ mark }) => mark === "delivered"));
     group.start(2);
     await group.inSync();
     await Promise.all([alice.nothingWentWrong(), again.nothingWentWrong()]);

@@ -1,4 +1,4 @@
-// The pictures of docs/img: drawn anew where SCREENSHOTS is set.
+// The pictures of docs/img: drawn again where SCREENSHOTS is set.
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { after, before, describe, it } from "node:test";

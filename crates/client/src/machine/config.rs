@@ -63,7 +63,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The wait before the next dial, after so many in a row that came to nothing.
+    /// The wait before the next dial, after this many failures in a row.
     pub(super) fn redial_wait(&self, failures: u32) -> Duration {
         let doubled = self.redial_first.saturating_mul(1 << failures.saturating_sub(1).min(16));
         let wait = doubled.min(self.redial_most);

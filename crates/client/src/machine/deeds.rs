@@ -10,8 +10,8 @@
 //! 2. A deed that changes the session ([`is_barrier`]) is sent when nothing is in flight, and nothing
 //!    is sent while it is in flight: logins are not answered in order.
 //! 3. A deed that waits for its time holds up all after it. Sends never overtake one another.
-//! 4. A replica that has not caught up may refuse a message for want of its receiver, and learn of him before
-//!    the next one. So the first message to somebody goes alone, until it is clear that the leader knows him.
+//! 4. A replica that has not caught up may refuse a message for want of its receiver, and learn of them before
+//!    the next one. So the first message to somebody goes alone, until it is clear that the leader knows them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -58,7 +58,7 @@ pub(super) struct Deeds {
     in_flight: usize,
     unanswered: usize,
     barrier: Option<u64>,
-    /// By address: the message in flight to somebody of whom it is not clear that the leader knows him.
+    /// By address: the message in flight to somebody of whom it is not clear that the leader knows them.
     probing: BTreeMap<String, u64>,
     /// Receivers that the leader has taken a message for.
     known_here: BTreeSet<String>,
@@ -79,7 +79,7 @@ pub(super) fn is_slow(op: &Op) -> bool {
     matches!(op, Op::Create { .. } | Op::Login { .. } | Op::Password { .. })
 }
 
-/// How many receivers are remembered that a leader knows. Beyond, it is asked anew.
+/// How many receivers are remembered that a leader knows. Beyond, they are asked about again.
 const KNOWN_MOST: usize = 10_000;
 
 /// To whom a message goes.
@@ -163,13 +163,13 @@ impl Deeds {
         may_be_it || self.probing.contains_key(&address(to))
     }
 
-    /// Of whom a message in flight will tell whether the leader knows him.
+    /// Of whom a message in flight will tell whether the leader knows them.
     fn probed_by(&self, number: u64) -> Option<String> {
         let deed = self.list.get(&number).filter(|_| !self.probing.is_empty())?;
         receiver(&deed.op).map(address).filter(|to| self.probing.get(to) == Some(&number))
     }
 
-    /// Of the receiver of a message there is nothing more to find out: the leader knows him, or it was waited for
+    /// Of the receiver of a message there is nothing more to find out: the leader knows them, or it was waited for
     /// long enough.
     pub fn note_receiver(&mut self, number: u64) {
         if let Some(to) = self.probed_by(number) {

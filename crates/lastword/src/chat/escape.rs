@@ -19,7 +19,7 @@ pub(super) fn one_line(text: &str) -> String {
     harmless(&text.replace("\r\n", "\n"))
 }
 
-/// The text for a terminal of so many columns. Line breaks stay, and long lines are broken here: a terminal that breaks
+/// The text for a terminal of this many columns. Line breaks stay, and long lines are broken here: a terminal that breaks
 /// a line by itself begins the next one at its left edge, where it could look like a line from somebody else.
 pub(super) fn for_terminal(text: &str, columns: usize) -> String {
     let columns = columns.max(COLUMNS_MIN);
@@ -47,7 +47,7 @@ pub(super) fn for_terminal(text: &str, columns: usize) -> String {
     shown
 }
 
-/// What fits into so many columns, and the rest. Breaks after a blank where there is one in the second half.
+/// What fits into this many columns, and the rest. Breaks after a blank where there is one in the second half.
 fn break_line(line: &str, columns: usize) -> (&str, &str) {
     let (mut taken, mut blank) = (0, None);
     for (at, c) in line.char_indices() {

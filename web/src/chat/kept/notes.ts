@@ -6,7 +6,7 @@
 import { list, string } from "../protocol";
 import type { Store } from "./store";
 
-/** So many unread messages are told apart in a conversation: they may come again after a reload. */
+/** How many unread messages are told apart in a conversation: they may come again after a reload. */
 export const UNREAD_MOST = 999;
 
 export class Notes {

@@ -6,7 +6,7 @@
 import { fields, list, number, string } from "../protocol";
 import type { Store } from "./store";
 
-/** So many may wait for each account. */
+/** How many may wait for each account. */
 export const UNSENT_MOST = 1_000;
 
 export interface Unsent {
@@ -20,7 +20,7 @@ export interface Unsent {
   readonly text: string;
   /** When it was written, by this browser. */
   readonly at: number;
-  /** It was acknowledged, on so many of so many. */
+  /** It was acknowledged: how many replicas have it, of how many. */
   readonly stored?: readonly [number, number];
   /** It was refused for good, for this reason. */
   readonly why?: string;

@@ -6,7 +6,7 @@ import type { Store } from "./store";
 
 const SESSIONS = "lastword/sessions";
 const TAB = "lastword/account";
-/** So many are remembered, the latest first. */
+/** How many are remembered, the latest first. */
 const MOST = 10;
 
 export class Sessions {

@@ -8,8 +8,8 @@
  * Invariants:
  * 1. A deed that changes the session (`barrier`) is sent when no other is in flight, and nothing is sent while it is.
  * 2. A deed that waits for its time holds up all after it. Messages never overtake one another.
- * 3. A replica that has not caught up may refuse a message for want of its receiver, and learn of him before the next
- *    one. So the first message to somebody goes alone, until it is clear that the leader knows him.
+ * 3. A replica that has not caught up may refuse a message for want of its receiver, and learn of them before the
+ *    next one. So the first message to somebody goes alone, until it is clear that the leader knows them.
  *
  * At most 2,000 messages are in the list (1,000 not acknowledged, 1,000 kept), so it is simply walked through.
  */
@@ -64,7 +64,7 @@ export class Deed {
 export class Deeds {
   private list: Deed[] = [];
   private reads: Deed[] = [];
-  /** By receiver: the message in flight to somebody of whom it is not clear that the leader knows him. */
+  /** By receiver: the message in flight to somebody of whom it is not clear that the leader knows them. */
   private readonly probing = new Map<string, Deed>();
   /** Receivers that the leader has taken a message for. */
   private readonly knownHere = new Set<string>();

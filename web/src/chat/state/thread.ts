@@ -9,11 +9,11 @@
 import type { Conversation, Message, Progress } from "../model";
 import type { WireMessage } from "../protocol";
 
-/** So many messages of a conversation are held; older ones can be loaded again. */
+/** How many messages of a conversation are held; older ones can be loaded again. */
 const HELD_MOST = 50_000;
 /** The same where nobody has looked yet. */
 const UNSEEN_MOST = 200;
-/** So many receipts are remembered that came before their message was acknowledged. */
+/** How many receipts are remembered that came before their message was acknowledged. */
 const EARLY_MOST = 1_000;
 
 interface Entry {
@@ -45,7 +45,7 @@ export class Thread {
   deleted = false;
   /** Of the other one's, which are not read. */
   unread: string[] = [];
-  /** It must be shown anew. */
+  /** It must be shown again. */
   changed = true;
 
   private told: Entry[] = [];
@@ -85,7 +85,7 @@ export class Thread {
     this.changed = true;
   }
 
-  /** A message of mine was acknowledged, on so many of so many replicas. */
+  /** A message of mine was acknowledged: `on` of `of` replicas have it. */
   acknowledge(id: string, text: string, at: number, on: number, of: number, serial: number, term: number) {
     this.changed = true;
     const known = this.byIdentity.get(identity(true, id));

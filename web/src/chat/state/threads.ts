@@ -5,7 +5,7 @@ import type { Conversation } from "../model";
 import { Presence } from "./presence";
 import { Thread } from "./thread";
 
-/** So many are held. */
+/** How many are held. */
 const MOST = 2_000;
 
 export class Threads {

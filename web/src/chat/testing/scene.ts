@@ -54,7 +54,7 @@ export async function fill(world: World, from: number, to: number) {
   }
 }
 
-/** So many others, called `1`, `2` and so on, have each written to alice, in this order. */
+/** This many others, called `1`, `2` and so on, have each written to alice, in this order. */
 export function befriend(world: World, people: number) {
   for (const name of count(1, people)) {
     for (const it of world.replicas) {

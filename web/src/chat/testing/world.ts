@@ -38,7 +38,7 @@ export class World {
     };
   }
 
-  /** Lets so many milliseconds pass. */
+  /** Lets this many milliseconds pass. */
   async run(milliseconds: number) {
     const end = this.now + milliseconds;
     await turn();

@@ -67,7 +67,7 @@ fn one_list_in_the_order_first_sent() {
     scene.expect("done 6: sent, 2 of 3\n done 7: sent, 2 of 3");
 }
 
-/// The next replica has not heard of Bob yet: nothing for him may overtake what the lost one alone had.
+/// The next replica has not heard of Bob yet: nothing for them may overtake what the lost one alone had.
 #[test]
 fn nothing_overtakes_a_message_to_somebody_who_is_not_known_yet() {
     let mut scene = Scene::logged_in(false);
