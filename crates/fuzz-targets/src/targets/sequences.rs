@@ -8,7 +8,7 @@ use std::time::Duration;
 use lastword_core::Input;
 use lastword_core::io::{ConnectionId, Password, Receiver, Request};
 use lastword_core::pattern::Pattern;
-use lastword_facts::ids::{Incarnation, Key, LogIndex, Order, Stamp};
+use lastword_facts::ids::{AccountId, Incarnation, Key, LogIndex, Order, Stamp};
 use lastword_facts::token::{Pos, SessionToken};
 use lastword_protocol::RequestId;
 use lastword_server::wire::Shape;
@@ -89,6 +89,8 @@ fn request(op: u8, bytes: &mut Bytes) -> Request {
             before: bytes.flag().then(|| bytes.pos().order),
             bytes: *bytes.of(&LIMITS),
         },
+        24 | 25 => Request::Block { who: bytes.receiver(), on: bytes.flag(), key: bytes.key() },
+        26 => Request::Blocked { limit: *bytes.of(&LIMITS), after: bytes.flag().then(|| bytes.account()) },
         _ => {
             let before = bytes.flag().then(|| bytes.pos().order);
             Request::Conversations { limit: *bytes.of(&LIMITS), before }
@@ -159,12 +161,56 @@ impl Bytes<'_> {
         if self.byte() < 200 {
             return Receiver::Name(self.name());
         }
+        Receiver::Account(self.account())
+    }
+
+    fn account(&mut self) -> AccountId {
         let name = if self.flag() { "alice" } else { "bob" };
-        Receiver::Account(lastword_facts::AccountId::of_create(Key(1), name))
+        AccountId::of_create(Key(1), name)
     }
 
     fn pos(&mut self) -> Pos {
         let incarnation = if self.flag() { OWN } else { Incarnation(self.number()) };
         Pos { order: Order { stamp: Stamp(self.number()), incarnation }, index: LogIndex(u64::from(self.byte())) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// How many kinds of requests there are, and which one this is. A new kind does not compile until it is here.
+    const KINDS: usize = 18;
+
+    fn kind(request: &Request) -> usize {
+        match request {
+            Request::Ping => 0,
+            Request::Status => 1,
+            Request::Create { .. } => 2,
+            Request::Login { .. } => 3,
+            Request::Resume { .. } => 4,
+            Request::Logout { .. } => 5,
+            Request::Delete { .. } => 6,
+            Request::Password { .. } => 7,
+            Request::List { .. } => 8,
+            Request::Send { .. } => 9,
+            Request::Pending { .. } => 10,
+            Request::Block { on: true, .. } => 11,
+            Request::Block { on: false, .. } => 12,
+            Request::Blocked { .. } => 13,
+            Request::Listen => 14,
+            Request::Delivered { .. } => 15,
+            Request::History { .. } => 16,
+            Request::Conversations { .. } => 17,
+        }
+    }
+
+    #[test]
+    fn every_kind_of_request_can_be_made() {
+        let of_opcode = |op| [0, 1].map(|byte| kind(&request(op, &mut Bytes(&[byte; 8]))));
+        let made: BTreeSet<usize> = (0..0x1e).flat_map(of_opcode).collect();
+        assert_eq!(made, (0..KINDS).collect(), "of each kind there is an input that makes it");
     }
 }
