@@ -4,6 +4,7 @@
 //! **To add an attack**: a function in the file where its like are, and a line in `ALL`.
 
 mod asking;
+mod blocking;
 mod doors;
 mod flood;
 mod ground;
@@ -119,6 +120,8 @@ attacks! {
     "same-key", BOTH, writing::same_key, "`send` with the same key";
     "to-nobody", BOTH, writing::to_nobody, "`send` to nobody, 16 KiB each";
     "future-keys", BOTH, writing::future_keys, "messages whose keys are of the far future";
+    "blocks", BOTH, blocking::blocks, "`block` and `unblock` of everybody, pipelined, and `blocked`";
+    "to-who-blocks", BOTH, blocking::to_who_blocks, "one-byte messages to somebody who has blocked whoever writes them";
     "big-messages", BOTH, writing::big, "messages of 16 KiB to oneself and to one person";
 }
 
