@@ -65,12 +65,12 @@ impl Replica {
     }
 
     /// A client asks; what comes of it is checked, and forgotten.
-    pub(crate) fn ask(&mut self, connection: ConnectionId, id: RequestId, op: Op) {
+    pub(crate) fn ask(&mut self, connection: ConnectionId, id: RequestId, mut op: Op) {
         if !self.is_open(connection) {
             return;
         }
         let shape = Shape::of(&op);
-        match wire::request(op, &self.wire.seen_key) {
+        match wire::check(&mut op).and_then(|()| wire::request(op, &self.wire.seen_key)) {
             Ok(request) => self.request(connection, id, shape, request),
             Err(refusal) => drop(read_back(&lastword_server::refusal_line(Some(id), refusal))),
         }

@@ -1,14 +1,16 @@
-//! Between the wire's types and the core's: limits are checked here, tokens are opened and sealed.
+//! Between the wire's types and the core's: pages are kept within their limits, tokens are opened and sealed.
+//!
+//! Lengths are judged before, by [`check`]: what is too long never gets here.
 
 use lastword_core::io::{self, Password, Receiver, Request as CoreRequest, Standing};
-use lastword_core::pattern::{PATTERN_BYTES, Pattern};
+use lastword_core::pattern::Pattern;
 use lastword_facts::ids::{AccountId, Key, LogIndex};
-use lastword_facts::limits;
 use lastword_facts::token::{Pos, SeenKey, SessionToken};
 use lastword_protocol::answer::{self, Done, ReplicaState};
 use lastword_protocol::event::{self, Event, ReceiptState};
 use lastword_protocol::{Code, LINE_BYTES, Op, Refusal, RequestId, Uuid, request};
 
+pub use super::lengths::check;
 use crate::group::Group;
 use crate::passwords::opaque;
 use crate::peers::Problems;
@@ -59,7 +61,6 @@ impl Shape {
 
 /// A new password, in the form in which it is hashed. The core judges how long that may be.
 fn new_password(password: &str) -> Result<Password, Refusal> {
-    password_fits(password)?;
     let normal = opaque::normal(password).ok_or_else(|| {
         Refusal::new(
             Code::BadPassword,
@@ -69,14 +70,10 @@ fn new_password(password: &str) -> Result<Password, Refusal> {
     Ok(Password(normal.into_owned()))
 }
 
-fn password_fits(password: &str) -> Result<(), Refusal> {
-    if password.len() > limits::PASSWORD_BYTES {
-        return Err(Refusal::new(Code::TooLong, "A password has at most 1,024 bytes."));
-    }
-    Ok(())
-}
-
-/// Turns a request of the wire into one of the core.
+/// Turns a request of the wire that [`check`] had nothing against into one of the core.
+///
+/// # Errors
+/// Which field can't be read.
 pub fn request(op: Op, seen_key: &SeenKey) -> Result<CoreRequest, Refusal> {
     Ok(match op {
         Op::Hello { .. } | Op::Status => CoreRequest::Status,
@@ -95,19 +92,12 @@ pub fn request(op: Op, seen_key: &SeenKey) -> Result<CoreRequest, Refusal> {
         Op::Logout { key } => CoreRequest::Logout { key: from_uuid(key) },
         Op::Delete { key } => CoreRequest::Delete { key: from_uuid(key) },
         Op::Password { old, new, key } => {
-            password_fits(&old)?;
             CoreRequest::Password { old: Password(old), new: new_password(&new)?, key: from_uuid(key) }
         }
         Op::List { pattern, limit, after } => {
-            if pattern.len() > PATTERN_BYTES {
-                return Err(Refusal::new(Code::TooLong, format!("A pattern has at most {PATTERN_BYTES} bytes.")));
-            }
             CoreRequest::List { pattern: Pattern::Text(pattern), limit: within(limit, NAMES), after }
         }
         Op::Send { to, text, key } => {
-            if !fits_a_line(&text) {
-                return Err(Refusal::new(Code::TooLong, "This text is too long when it is written as JSON."));
-            }
             let to = somebody(to, "The recipient user does not exist.")?;
             CoreRequest::Send { to, text, key: from_uuid(key) }
         }

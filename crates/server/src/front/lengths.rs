@@ -21,7 +21,7 @@ const REQUEST_BYTES: usize = 200;
 ///
 /// # Errors
 /// Which field, and what its limit is; or what is answered where nothing is known by that value.
-pub(super) fn check(op: &mut Op) -> Result<(), Refusal> {
+pub fn check(op: &mut Op) -> Result<(), Refusal> {
     match op {
         Op::Create { name, password, .. } => {
             if name.len() > NAME_BYTES {
