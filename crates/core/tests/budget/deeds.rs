@@ -182,7 +182,10 @@ pub const ALL: &[Deed] = &[
             assert_eq!(messages.len(), 500);
         },
     },
-    Deed { what: "`block`, where 4,000 are remembered and 999 blocked", run: |town| town.block(true, "person09000") },
+    Deed {
+        what: "`block`, where as many are remembered as may be, and 999 blocked",
+        run: |town| town.block(true, "person09000"),
+    },
     Deed { what: "`unblock`", run: |town| town.block(false, &name(100 + SAID - BLOCKED)) },
     Deed {
         what: "`block` of one too many",

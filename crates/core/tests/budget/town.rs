@@ -14,8 +14,8 @@ use crate::world::{World, send};
 
 /// Accounts in all.
 pub const ACCOUNTS: usize = 10_000;
-/// People about whom alice has said something, which is the most that is remembered; those of them whom she blocks, the
-/// last ones: there may be one more.
+/// People about whom alice has said something, at least as many as are remembered; those of them whom she blocks, the last
+/// ones: there may be one more.
 pub const SAID: usize = 4000;
 pub const BLOCKED: usize = 999;
 /// Messages that wait for bob, all from one writer: more than are known singly on a connection.
