@@ -11,6 +11,7 @@ use crate::Core;
 use crate::io::{Answer, ConnectionId, Conversation, Copies, Event, JobId, MessageView, Output, Person, Refusal, Tag};
 use crate::jobs::Job;
 use crate::keys::Known;
+use crate::pages::bytes_of_page;
 use crate::release::{Effect, Recheck, Reply, SentDraft};
 use crate::requests::ANSWER_BYTES;
 use crate::time::Now;
@@ -209,6 +210,7 @@ impl Core {
     pub(crate) fn on_found(&mut self, now: Now, id: JobId, found: Found) {
         let owner = self.jobs.owner_of(id);
         let Some(job) = self.jobs.done(id) else { return };
+        let page = job.is_page().then(|| bytes_of_page(&found));
         match (job, found) {
             (Job::LoginCount { connection, tag, account, token, notice }, Found::Count(pending)) => {
                 let name = self.directory.called(account).to_string();
@@ -216,23 +218,21 @@ impl Core {
                 self.answer(connection, tag, Ok(answer));
             }
             (Job::ListenCount { connection, tag }, Found::Count(pending)) => {
-                self.begin_paging(connection, tag, pending);
+                self.begin_paging(now, connection, tag, pending);
             }
             (Job::MailboxCount { account }, Found::Mailbox { waiting, by }) => {
                 self.mailboxes.on_counted(now.mono, account, waiting, by);
             }
             (Job::Inbox { connection }, Found::Messages { messages, more }) => {
-                self.on_inbox(connection, messages, more);
+                self.on_inbox(now, connection, messages, more);
             }
             (Job::Outbox { connection, tag }, Found::Messages { messages, more }) => {
                 let messages = self.views_of(messages);
                 self.answer(connection, tag, Ok(Answer::Pending { messages, more }));
-                self.on_page_done(owner);
             }
             (Job::History { connection, tag, with }, Found::Messages { messages, more }) => {
                 let (with, messages) = (self.person(with), self.views_of(messages));
                 self.answer(connection, tag, Ok(Answer::History { with, messages, more }));
-                self.on_page_done(owner);
             }
             (Job::Conversations { connection, tag, account, limit, goes_on }, Found::Messages { messages, more }) => {
                 let end = messages.last().map(|message| message.order).filter(|_| more);
@@ -240,11 +240,12 @@ impl Core {
                 if end.is_some() && conversations.is_empty() {
                     // Without a last one nobody could ask for those that are left.
                     let job = Job::Conversations { connection, tag, account, limit, goes_on };
-                    return self.query(job, Query::Conversations { account, before: end, limit, bytes: ANSWER_BYTES });
+                    let query = Query::Conversations { account, before: end, limit, bytes: ANSWER_BYTES };
+                    self.look_up_page_in_turn(now, account, job, query);
+                } else {
+                    self.watch_people(connection, account, &conversations, goes_on);
+                    self.answer(connection, tag, Ok(Answer::Conversations { conversations, more }));
                 }
-                self.watch_people(connection, account, &conversations, goes_on);
-                self.answer(connection, tag, Ok(Answer::Conversations { conversations, more }));
-                self.on_page_done(owner);
             }
             (Job::KnownMessage { connection, tag, to, text, key }, Found::Known(known)) => {
                 self.end_first(connection);
@@ -262,6 +263,9 @@ impl Core {
             }
             // The driver answered another question than was asked: its fault, and nobody is answered.
             (..) => debug_assert!(false, "an answer that does not fit its question"),
+        }
+        if let Some(bytes) = page {
+            self.on_page_done(now, owner, bytes);
         }
     }
 

@@ -21,7 +21,7 @@ use crate::time::Now;
 /// People that one account may block at a time.
 const BLOCKED_MOST: usize = 1000;
 /// Of each account the newest blocks and unblocks count, this many: those with the largest orders.
-const KEPT: usize = 4000;
+const KEPT: usize = 2000;
 
 /// Who blocks whom.
 #[derive(Debug, Clone, Default)]
@@ -156,7 +156,7 @@ mod tests {
     /// Blocks and unblocks of more people than are remembered, in many orders.
     #[test]
     fn what_is_known_in_the_end_is_the_same_in_any_order() {
-        let all: Vec<_> = (1..9000_u64).map(|n| record(n, u128::from(n * 7919 % 5000), n % 3 > 0)).collect();
+        let all: Vec<_> = (1..9000_u64).map(|n| record(n, u128::from(n * 7919 % 3000), n % 3 > 0)).collect();
         let in_order = Blocks::new(all.clone());
         assert_eq!(in_order.0[&ANN].len(), KEPT);
         let mut shuffled = all;

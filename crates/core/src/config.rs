@@ -53,6 +53,8 @@ pub struct Settings {
     /// Bytes of those. Beyond this, accounts that have more than their part of them are told to come later: what
     /// somebody writes waits for the disk behind all that was written before.
     pub in_flight_bytes: usize,
+    /// The same, of those who write at the same time as others: the next messages wait for their turns.
+    pub fair_bytes: usize,
     /// Facts that came before what they rest on, in bytes.
     pub held_bytes: usize,
     /// Facts on their way to the disk, in bytes: with more, nothing more is pulled.
@@ -101,7 +103,8 @@ impl Default for Settings {
             account_bytes_per_day: None,
             accounts: 100_000,
             in_flight: 100_000,
-            in_flight_bytes: 2 * 1024 * 1024,
+            in_flight_bytes: 1024 * 1024,
+            fair_bytes: 64 * 1024,
             held_bytes: 64 * 1024 * 1024,
             unsaved_bytes: 8 * 1024 * 1024,
             recent_keys: 500_000,

@@ -101,16 +101,16 @@ impl Core {
         Ok(())
     }
 
-    pub(crate) fn begin_paging(&mut self, connection: ConnectionId, tag: Tag, pending: u64) {
+    pub(crate) fn begin_paging(&mut self, now: Now, connection: ConnectionId, tag: Tag, pending: u64) {
         self.answer(connection, tag, Ok(Answer::Listening { pending }));
         let listener = self.connections.of(connection).and_then(|connection| connection.listener.as_ref());
         // A second `listen` starts anew: the count of the first one means nothing any more.
         if listener.is_some_and(|listener| matches!(listener.mode, Mode::Counting(current) if current == tag)) {
-            self.ask_page(connection);
+            self.ask_page(now, connection);
         }
     }
 
-    fn ask_page(&mut self, id: ConnectionId) {
+    fn ask_page(&mut self, now: Now, id: ConnectionId) {
         let limit = self.config.settings.inbox_page;
         let Some(login) = self.connections.login(id) else { return };
         let Some(listener) = self.connections.of(id).and_then(|connection| connection.listener.as_mut()) else {
@@ -118,11 +118,11 @@ impl Core {
         };
         listener.mode = Mode::Paging { aside: Vec::new(), aside_bytes: 0, overflow: false };
         let query = Query::Inbox { account: login.account, after: listener.last, limit, bytes: PAGE_BYTES };
-        self.query(Job::Inbox { connection: id }, query);
+        self.look_up_page_in_turn(now, login.account, Job::Inbox { connection: id }, query);
     }
 
     /// A page of what waits for a connection.
-    pub(crate) fn on_inbox(&mut self, id: ConnectionId, messages: Vec<MessageRecord>, more: bool) {
+    pub(crate) fn on_inbox(&mut self, now: Now, id: ConnectionId, messages: Vec<MessageRecord>, more: bool) {
         let limit = self.config.settings.unconfirmed;
         let Some(listener) = self.connections.of(id).and_then(|connection| connection.listener.as_mut()) else {
             return;
@@ -148,7 +148,7 @@ impl Core {
             self.outputs.push_back(Output::Event { connection: id, event, drain });
         }
         if more && count == 0 {
-            return self.ask_page(id);
+            return self.ask_page(now, id);
         }
         if !more {
             for (index, position, event) in aside {
@@ -157,10 +157,10 @@ impl Core {
         }
     }
 
-    pub(crate) fn on_drained(&mut self, id: ConnectionId) {
+    pub(crate) fn on_drained(&mut self, now: Now, id: ConnectionId) {
         let listener = self.connections.of(id).and_then(|connection| connection.listener.as_ref());
         if listener.is_some_and(|listener| matches!(listener.mode, Mode::Draining)) {
-            self.ask_page(id);
+            self.ask_page(now, id);
         }
     }
 

@@ -68,6 +68,11 @@ impl Job {
             Self::MailboxCount { .. } | Self::Serve { .. } | Self::ReadAhead { .. } => None,
         }
     }
+
+    /// It reads a page of messages for somebody.
+    pub(crate) fn is_page(&self) -> bool {
+        matches!(self, Self::Inbox { .. } | Self::Outbox { .. } | Self::History { .. } | Self::Conversations { .. })
+    }
 }
 
 /// An account that a login may mean, as it was when its password went to be checked.

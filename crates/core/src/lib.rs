@@ -63,6 +63,7 @@ mod replication;
 mod requests;
 mod telling;
 pub mod time;
+mod turns;
 mod watching;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -101,6 +102,7 @@ pub struct Core {
     mailboxes: mailboxes::Mailboxes,
     /// The same of messages that nobody wants: whoever is blocked has the same limits as everybody, and learns nothing.
     unwanted: mailboxes::Mailboxes,
+    turns: turns::Turns,
     quotas: quotas::Quotas,
     /// Applied, and not on disk yet: the views get it when it is.
     unapplied: VecDeque<Applied>,
@@ -175,6 +177,7 @@ impl Core {
             blocks: blocks::Blocks::new(blocks),
             mailboxes: mailboxes::Mailboxes::default(),
             unwanted: mailboxes::Mailboxes::default(),
+            turns: turns::Turns::default(),
             quotas: quotas::Quotas::new(config.settings.account_bytes_per_day),
             unapplied: VecDeque::new(),
             damage: damage::Damage::new(unreadable),
@@ -264,7 +267,7 @@ impl Core {
             Input::Opened(connection) => self.connections.open(connection),
             Input::Closed(connection) => self.on_closed(now, connection),
             Input::Request(connection, tag, request) => self.on_request(now, connection, tag, request),
-            Input::Drained(connection) => self.on_drained(connection),
+            Input::Drained(connection) => self.on_drained(now, connection),
             Input::LinkUp(peer, link) => self.on_link_up(now, peer, link),
             Input::Link(peer, link, message) => self.on_peer_message(now, peer, link, message),
             Input::LinkDown(peer, link) => self.on_link_down(now, peer, link),
@@ -298,7 +301,13 @@ impl Core {
 
     /// When to call with [`Input::Timer`] at the latest.
     pub fn poll_timeout(&self) -> Option<Mono> {
-        let exact = [self.waiting.held_until, self.deliveries.due(), self.connections.watching.due()];
+        let exact = [
+            self.waiting.held_until,
+            self.deliveries.due(),
+            self.connections.watching.due(),
+            self.pages.due(),
+            self.turn_due(),
+        ];
         let at_once = self.telling.is_due().then_some(self.last_call);
         exact.into_iter().flatten().chain(at_once).chain(self.more_to_push).chain([self.last_tick + TICK]).min()
     }
@@ -327,11 +336,13 @@ impl Core {
         }
         self.confirm_deliveries(now);
         self.tell_watchers(now.mono);
+        self.give_pages(now);
         self.go_on_telling(now);
     }
 
     /// What is looked at now and then.
     fn on_tick(&mut self, now: Now) {
+        self.look_for_stuck(now);
         self.peers.sample(now.mono, &self.ledger.taken);
         if now.mono >= self.judge_from {
             self.judge_peers(now);

@@ -135,6 +135,11 @@ impl Waiting {
         self.entries.push_back(entry);
     }
 
+    /// Bytes of own facts that wait.
+    pub(crate) fn own_bytes(&self) -> usize {
+        self.own_bytes
+    }
+
     /// How many own facts of an account wait.
     pub(crate) fn of_account(&self, account: AccountId) -> usize {
         self.own_by.get(&account).map_or(0, |&(facts, _)| facts)

@@ -31,6 +31,9 @@ const JOBS_OF_ONE: usize = 1000;
 const FACT_BYTES: usize = 100;
 /// One account may have this part of the facts in flight.
 const IN_FLIGHT_PART: usize = 4;
+/// Of the requests that waited in a connection's queue this part of a step is carried out in one turn: each of them does
+/// more than telling one connection something.
+const QUEUE_PART: usize = 16;
 /// Bytes of what clients sent that those may hold; beyond it each owner may have an equal part.
 const JOBS_BYTES: usize = 32 * 1024 * 1024;
 
@@ -50,6 +53,10 @@ impl Core {
         // What only tells that this replica is alive goes before everything.
         if connection.busy && !matches!(request, Request::Ping | Request::Status) {
             if connection.queue.len() >= queue_limit || connection.queue_bytes >= queue_bytes_limit {
+                // What is sent behind it must not overtake it.
+                if let Request::Send { key, .. } = request {
+                    connection.later.tell(now.mono, key, Why::NoRoom);
+                }
                 return self.answer(id, tag, Err(Refusal::TooMany { retry_ms: 100 }));
             }
             connection.queue_bytes += request.bytes();
@@ -59,17 +66,31 @@ impl Core {
         self.carry_out(now, id, tag, request);
     }
 
-    /// A request is done that those after it waited for.
+    /// A request is done that those after it waited for. A few of them are carried out, others when their turn comes.
     pub(crate) fn go_on(&mut self, now: Now, id: ConnectionId) {
         if let Some(connection) = self.connections.of(id) {
             connection.busy = false;
         }
+        let mut room = self.config.settings.step.div_ceil(QUEUE_PART);
         while let Some(connection) = self.connections.of(id)
             && !connection.busy
             && let Some((tag, request)) = connection.queue.pop_front()
         {
             connection.queue_bytes -= request.bytes();
             self.carry_out(now, id, tag, request);
+            room -= 1;
+            if room == 0 {
+                break;
+            }
+        }
+        // What comes now is queued behind those that are left.
+        if let Some(connection) = self.connections.of(id)
+            && !connection.busy
+            && !connection.queue.is_empty()
+        {
+            hit("a queue of requests in steps");
+            connection.busy = true;
+            self.telling.going_on.push_back(id);
         }
     }
 
@@ -80,7 +101,7 @@ impl Core {
         }
     }
 
-    fn carry_out(&mut self, now: Now, id: ConnectionId, tag: Tag, request: Request) {
+    pub(crate) fn carry_out_now(&mut self, now: Now, id: ConnectionId, tag: Tag, request: Request) {
         self.end_first(id);
         if let Err(refusal) = self.try_to(now, id, tag, request) {
             self.answer(id, tag, Err(refusal));
@@ -103,7 +124,7 @@ impl Core {
             Request::Pending { limit, after } => {
                 let account = self.logged_in(id)?.account;
                 let query = Query::Outbox { account, after, limit, bytes: ANSWER_BYTES };
-                self.look_up_page(account, Job::Outbox { connection: id, tag }, query)?;
+                self.look_up_page(now, account, Job::Outbox { connection: id, tag }, query)?;
             }
             Request::Block { who, on, key } => self.block(now, id, tag, &who, on, key)?,
             Request::Blocked { limit, after } => self.list_blocked(id, tag, limit, after)?,
@@ -117,11 +138,18 @@ impl Core {
                 self.logged_in(id)?;
                 self.on_delivered(now, id, tag, upto);
             }
-            Request::History { with, limit, before, bytes } => self.history(id, tag, &with, limit, before, bytes)?,
+            Request::History { with, limit, before, bytes } => {
+                self.history(now, id, tag, &with, limit, before, bytes)?
+            }
             Request::Conversations { limit, before } => {
                 let account = self.logged_in(id)?.account;
                 let job = Job::Conversations { connection: id, tag, account, limit, goes_on: before.is_some() };
-                self.look_up_page(account, job, Query::Conversations { account, before, limit, bytes: ANSWER_BYTES })?;
+                self.look_up_page(
+                    now,
+                    account,
+                    job,
+                    Query::Conversations { account, before, limit, bytes: ANSWER_BYTES },
+                )?;
             }
         }
         Ok(())
@@ -346,8 +374,10 @@ impl Core {
         self.admit(now, &fact, Some(Reply::Sent(id, tag, SentDraft { key, known })));
     }
 
+    #[expect(clippy::too_many_arguments, reason = "they are the fields of one request")]
     fn history(
         &mut self,
+        now: Now,
         id: ConnectionId,
         tag: Tag,
         with: &Receiver,
@@ -364,7 +394,7 @@ impl Core {
         let other = other.ok_or(Refusal::NoSuchUser("There is no user of that name."))?;
         let bytes = bytes.min(ANSWER_BYTES);
         let job = Job::History { connection: id, tag, with: other };
-        self.look_up_page(one, job, Query::History { one, other, before, limit, bytes })
+        self.look_up_page(now, one, job, Query::History { one, other, before, limit, bytes })
     }
 
     pub(crate) fn check(&mut self, id: ConnectionId, job: Job, password: crate::io::Password, hashes: Vec<String>) {

@@ -2,7 +2,7 @@
 //!
 //! Some things concern more connections than fit into a moment: all who listen when the group's health changes, all who
 //! watch somebody who comes and goes, all senders of what an account has confirmed at one go, all devices of an account
-//! that is deleted. Each of these is done for [`Settings::step`](crate::Settings) connections or messages at a time, and
+//! that is deleted; and a connection may have queued many requests behind a login. Each of these is done for [`Settings::step`](crate::Settings) connections or messages at a time, and
 //! the core asks for its next turn at once ([`Core::poll_timeout`](crate::Core::poll_timeout)).
 //!
 //! Who is told later is told how things are then: nothing here is a copy of the state, only of how far the telling is.
@@ -32,12 +32,15 @@ pub(crate) struct Telling {
     ending: BTreeMap<AccountId, (ConnectionId, CloseReason)>,
     /// There is more of the log to release.
     pub(crate) release: bool,
+    /// Connections that have more requests in their queues than were carried out in one turn: each once.
+    pub(crate) going_on: VecDeque<ConnectionId>,
 }
 
 impl Telling {
     /// Whether a step is to be taken at once.
     pub(crate) fn is_due(&self) -> bool {
-        self.health.is_some() || !self.confirming.is_empty() || !self.ending.is_empty() || self.release
+        let telling = self.health.is_some() || !self.confirming.is_empty() || !self.ending.is_empty();
+        telling || self.release || !self.going_on.is_empty()
     }
 
     /// The group's health has changed: all are to be told, also those who were told of an earlier change.
@@ -64,6 +67,11 @@ impl Core {
         self.tell_health();
         self.tell_receipts();
         self.end_connections();
+        // One connection a turn, so that those who queue much wait for each other, and nobody waits for them.
+        if let Some(connection) = self.telling.going_on.pop_front() {
+            self.go_on(now, connection);
+        }
+        self.give_turns(now);
     }
 
     /// Looks at a step's connections of accounts of which sessions may have ended.

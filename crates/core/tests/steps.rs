@@ -261,3 +261,28 @@ fn what_waits_behind_a_lookup_is_bounded_in_bytes() {
     world.run(100);
     assert!(tags.iter().all(|&tag| world.answer(device, tag).is_some()));
 }
+
+#[test]
+fn what_is_queued_behind_a_login_is_carried_out_in_steps_and_in_order() {
+    let mut world = World::new(1);
+    let (alice, bob) = (world.connect(0), world.connect(0));
+    world.create(alice, "alice").unwrap();
+    world.create(bob, "bob").unwrap();
+    listen(&mut world, bob);
+    world.hang_up(alice);
+    let again = world.connect(0);
+    world.most_outputs = 0;
+    let login = world.ask(again, Request::Login { name: "alice".into(), password: Password("secret".into()) });
+    let sends: Vec<_> = (0..1000)
+        .map(|n| {
+            let key = world.key();
+            world.ask(again, send("bob", &n.to_string(), key))
+        })
+        .collect();
+    world.run(100);
+    assert!(world.answer(again, login).is_some_and(Result::is_ok));
+    assert!(sends.iter().all(|&tag| world.answer(again, tag).is_some_and(Result::is_ok)));
+    assert_eq!(world.texts(bob), (0..1000).map(|n| n.to_string()).collect::<Vec<_>>());
+    // 32 requests at a time, and what they were stored with is told in the same step.
+    assert!(world.most_outputs <= 200, "{}", world.most_outputs);
+}

@@ -83,6 +83,28 @@ pub const ALL: &[Deed] = &[
         },
     },
     Deed {
+        what: "4,096 `block`s that waited behind a `login`, most of them of one too many",
+        run: |town| {
+            town.world.ask(town.stranger, Request::Login { name: "alice".to_owned(), password: secret() });
+            for number in 0..4096 {
+                let (key, who) = (town.world.key(), named(&name(5000 + number)));
+                town.world.ask(town.stranger, Request::Block { who, on: true, key });
+            }
+            town.world.run(1000);
+        },
+    },
+    Deed {
+        what: "4,096 `send`s that waited behind a `login`",
+        run: |town| {
+            town.world.ask(town.stranger, Request::Login { name: "alice".to_owned(), password: secret() });
+            for _ in 0..4096 {
+                let request = town.send("crowd", "x");
+                town.world.ask(town.stranger, request);
+            }
+            town.world.run(1000);
+        },
+    },
+    Deed {
         what: "63 `logout`s stored at once, of an account with 9,000 connections",
         run: |town| {
             town.stand_still();

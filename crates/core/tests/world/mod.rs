@@ -157,7 +157,7 @@ impl World {
         self.queue.insert(key, happening);
     }
 
-    fn time(&self, node: usize) -> Now {
+    pub fn time(&self, node: usize) -> Now {
         let wall_us = 1_700_000_000_000_000 + self.now.0.as_micros() as i64 + self.nodes[node].clock_offset_us;
         Now { mono: self.now, wall_us: wall_us as u64 }
     }

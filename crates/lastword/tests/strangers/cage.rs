@@ -17,6 +17,9 @@ use crate::real::look::cpu_ms;
 
 /// In each of these the process may run for half of it. Short, so that it is never away for long.
 const PERIOD_US: u64 = 20_000;
+/// And what runs beside it goes first: attackers on machines of their own would not make replicas wait for a processor.
+const WEIGHT_V2: &str = "1";
+const SHARES_V1: &str = "2";
 /// Where there is no control group: looked at this often.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
@@ -94,13 +97,15 @@ fn control_group() -> io::Result<PathBuf> {
     if second.join("cgroup.controllers").exists() {
         let path = second.join(&name);
         fs::create_dir(&path)?;
-        let set = fs::write(path.join("cpu.max"), format!("{} {PERIOD_US}", PERIOD_US / 2));
+        let set = fs::write(path.join("cpu.max"), format!("{} {PERIOD_US}", PERIOD_US / 2))
+            .and_then(|()| fs::write(path.join("cpu.weight"), WEIGHT_V2));
         return set.map(|()| path.clone()).inspect_err(|_| drop(fs::remove_dir(&path)));
     }
     let path = second.join("cpu").join(&name);
     fs::create_dir(&path)?;
     let set = fs::write(path.join("cpu.cfs_period_us"), PERIOD_US.to_string())
-        .and_then(|()| fs::write(path.join("cpu.cfs_quota_us"), (PERIOD_US / 2).to_string()));
+        .and_then(|()| fs::write(path.join("cpu.cfs_quota_us"), (PERIOD_US / 2).to_string()))
+        .and_then(|()| fs::write(path.join("cpu.shares"), SHARES_V1));
     set.map(|()| path.clone()).inspect_err(|_| drop(fs::remove_dir(&path)))
 }
 

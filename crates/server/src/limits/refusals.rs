@@ -1,4 +1,4 @@
-//! How often a connection, and all of an address, may be refused before they are read from less often. What is said without a
+//! How often a connection, all of an address, and all together may be refused before they are read from less often. What is said without a
 //! login counts in the same way.
 //!
 //! A refusal costs little, and a flood of them costs a core: whoever asks for more than they get could go on asking. What they
@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 
 use super::Address;
 
-/// Refusals a second of one connection, and of one address.
+/// Refusals a second of one connection, of one address, and of all.
 const PER_CONNECTION: u32 = 1_000;
 const PER_ADDRESS: u32 = 4_000;
+const OF_ALL: u32 = 20_000;
 /// Whoever was not refused for this long may be refused as often at once as in this time.
 const BURST: Duration = Duration::from_secs(2);
 /// A connection is read from again after this time at most: somebody who behaves well may share the address, and a client
@@ -29,6 +30,8 @@ const KNOWN: usize = 1_024;
 pub(crate) struct Refusals {
     /// When what each was refused is paid for.
     addresses: Mutex<HashMap<Address, Instant>>,
+    /// The same, of all of them together.
+    all: Mutex<Option<Instant>>,
 }
 
 impl Refusals {
@@ -45,7 +48,10 @@ impl Refusals {
             }
             let of_address = pay(addresses.get(&from).copied(), PER_ADDRESS, count, now);
             addresses.insert(from, of_address);
-            paid = paid.max(of_address);
+            let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+            let of_all = pay(*all, OF_ALL, count, now);
+            *all = Some(of_all);
+            paid = paid.max(of_address).max(of_all);
         }
         (paid > now + BURST).then(|| (paid - BURST).min(now + LONGEST))
     }
@@ -93,6 +99,25 @@ mod tests {
         assert!((40_000..=50_000).contains(&count), "{count}");
         let of_many = flood(&Refusals::default(), FAR, 1_000);
         assert!(of_many <= 40 * 32 * 1_000 + 50_000, "each at most four times a second: {of_many}");
+    }
+
+    #[test]
+    fn all_addresses_share() {
+        let (refusals, began) = (Refusals::default(), Instant::now());
+        let mut all = vec![(None, began); 640];
+        let mut count = 0;
+        for ms in 0..10_000 {
+            let now = began + Duration::from_millis(ms);
+            for (number, (own, until)) in all.iter_mut().enumerate() {
+                if *until <= now {
+                    count += 16;
+                    let from = Address::V4([192, 0, 2, (number % 64) as u8]);
+                    *until = refusals.told(own, from, 16, now).unwrap_or(now);
+                }
+            }
+        }
+        // 64 addresses alone might be refused 256,000 times a second.
+        assert!(count <= 40 * 16 * 640 + 3 * 20_000, "each four times a second at most: {count}");
     }
 
     #[test]

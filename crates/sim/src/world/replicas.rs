@@ -26,6 +26,7 @@ impl World {
             settings: Settings {
                 recent_keys: 50,
                 step: 3,
+                fair_bytes: 4000,
                 unconfirmed: 16,
                 inbox_page: 4,
                 held_bytes: self.plan.held_bytes,

@@ -18,6 +18,9 @@ use crate::metrics::Operation;
 const UNANSWERED: usize = 1024;
 /// Bytes that are read at once by one who has much to say.
 const READ_BYTES: usize = 64 * 1024;
+/// A connection is refused this often in one turn. What it has sent behind that has its turn after others, or, if it was
+/// refused too often, after its pause.
+const REFUSED_AT_ONCE: u32 = 16;
 /// So many bytes of what is refused count as one refusal more.
 const LINE_BYTES_AS_ONE: usize = 1024;
 
@@ -53,7 +56,13 @@ impl Connection<'_> {
         let (mut taken, mut lines) = (0, 0);
         let line_bytes = self.shared.limits.line_bytes;
         let now = std::time::Instant::now();
+        // Of strangers every line counts: each address may say so much, and not each of its thousand connections.
+        let is_stranger = self.account.is_none() && !self.from.is_loopback();
         while self.may_take() && !self.share.is_over() && self.paused_until.is_none() {
+            if self.refused.max(if is_stranger { lines } else { 0 }) >= REFUSED_AT_ONCE {
+                self.paused_until = Some(now);
+                break;
+            }
             let length = match cut(&self.read[taken..], line_bytes) {
                 Cut::Line(length) => length,
                 Cut::Part => break,
@@ -90,13 +99,12 @@ impl Connection<'_> {
         if self.read.is_empty() {
             self.read = Vec::new();
         }
-        // Of strangers every line counts: each address may say so much, and not each of its thousand connections.
-        let is_stranger = self.account.is_none() && !self.from.is_loopback();
         let refused = std::mem::take(&mut self.refused);
         if lines > 0 && (is_stranger || refused > 0) {
             // Long lines cost more, also those that are refused.
             let count = if is_stranger { lines } else { refused.min(lines) } + (taken / LINE_BYTES_AS_ONE) as u32;
-            self.paused_until = self.shared.refusals.told(&mut self.refused_until, self.from, count, now);
+            let paused_until = self.shared.refusals.told(&mut self.refused_until, self.from, count, now);
+            self.paused_until = paused_until.or(self.paused_until);
         }
         if !requests.is_empty() {
             self.shared.engine.give(ToCore::Requests(self.id, requests)).await;
