@@ -58,6 +58,9 @@ impl Core {
         let mut entries = 0;
         self.telling.release = false;
         while let Some(entry) = self.waiting.next(now.mono, self.ledger.durable_end, acked) {
+            if let Some((_, made)) = entry.own {
+                self.turns.on_released(now.mono, now.mono.since(made));
+            }
             let position = entry.own.map(|(seq, _)| Position { incarnation: self.ledger.own(), seq });
             self.take_effect(entry.index, entry.effect);
             if let Some(position) = position {
@@ -210,6 +213,7 @@ impl Core {
     pub(crate) fn on_found(&mut self, now: Now, id: JobId, found: Found) {
         let owner = self.jobs.owner_of(id);
         let Some(job) = self.jobs.done(id) else { return };
+        let is_inbox = matches!(job, Job::Inbox { .. });
         let page = job.is_page().then(|| bytes_of_page(&found));
         match (job, found) {
             (Job::LoginCount { connection, tag, account, token, notice }, Found::Count(pending)) => {
@@ -265,7 +269,7 @@ impl Core {
             (..) => debug_assert!(false, "an answer that does not fit its question"),
         }
         if let Some(bytes) = page {
-            self.on_page_done(now, owner, bytes);
+            self.on_page_done(now, owner, is_inbox, bytes);
         }
     }
 

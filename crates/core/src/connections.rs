@@ -19,6 +19,8 @@ use crate::watching::Watching;
 pub(crate) struct Connection {
     pub(crate) login: Option<Login>,
     pub(crate) listener: Option<Listener>,
+    /// How far the page of what waits is that this connection is shown next.
+    pub(crate) page: Page,
     /// A request is under way that those after it must wait for.
     pub(crate) busy: bool,
     /// A message was refused for want of room: so are those behind it.
@@ -60,12 +62,24 @@ pub(crate) struct Listener {
 pub(crate) enum Mode {
     /// It was told how many wait; the first page is asked for when that was answered.
     Counting(Tag),
-    /// A page was asked for. What has been released since then is kept aside, if it is not too much.
+    /// A page is looked up. What has been released since then is kept aside, if it is not too much.
     Paging { aside: Vec<(LogIndex, Position, Arc<Event>)>, aside_bytes: usize, overflow: bool },
-    /// A page was sent; the next one is asked for when it was written.
+    /// A page was sent, and the next one is asked for when it was written; or that one waits for its turn.
     Draining,
     /// Everything is sent as it is released.
     Live,
+}
+
+/// The page of what waits for a connection that it is shown next: there is one at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Page {
+    /// There is none.
+    #[default]
+    None,
+    /// It waits for its turn.
+    Waiting,
+    /// It is looked up. With `again` that is for an earlier `listen`, and another one is to be asked for.
+    Asked { again: bool },
 }
 
 /// What came of a `delivered`.
@@ -80,6 +94,11 @@ pub(crate) enum Confirmed {
 impl Listener {
     pub(crate) fn new(tag: Tag) -> Self {
         Self { mode: Mode::Counting(tag), last: LogIndex::NONE, sent: VecDeque::new(), before: VersionVector::new() }
+    }
+
+    /// A page is still to be asked for.
+    pub(crate) fn is_draining(&self) -> bool {
+        matches!(self.mode, Mode::Draining)
     }
 
     /// Notes that this position was sent, or was sent before and need not be again.

@@ -12,7 +12,7 @@ use lastword_marks::{Bug, hit, planted};
 
 use crate::Core;
 use crate::config::Settings;
-use crate::connections::{Confirmed, Listener, Mode};
+use crate::connections::{Confirmed, Listener, Mode, Page};
 use crate::io::{Answer, ConnectionId, Event, MessageView, Output, Refusal, Tag};
 use crate::jobs::Job;
 use crate::release::Reply;
@@ -111,22 +111,58 @@ impl Core {
     }
 
     fn ask_page(&mut self, now: Now, id: ConnectionId) {
-        let limit = self.config.settings.inbox_page;
         let Some(login) = self.connections.login(id) else { return };
-        let Some(listener) = self.connections.of(id).and_then(|connection| connection.listener.as_mut()) else {
-            return;
-        };
-        listener.mode = Mode::Paging { aside: Vec::new(), aside_bytes: 0, overflow: false };
-        let query = Query::Inbox { account: login.account, after: listener.last, limit, bytes: PAGE_BYTES };
-        self.look_up_page_in_turn(now, login.account, Job::Inbox { connection: id }, query);
+        let Some(connection) = self.connections.of(id) else { return };
+        let Some(listener) = &mut connection.listener else { return };
+        listener.mode = Mode::Draining;
+        match &mut connection.page {
+            // That one will do.
+            Page::Waiting => {}
+            Page::Asked { again } => {
+                hit("a page for an earlier listen");
+                *again = true;
+            }
+            page @ Page::None => {
+                *page = Page::Waiting;
+                let query = self.inbox_after(login.account, LogIndex::NONE);
+                self.look_up_page_in_turn(now, login.account, Job::Inbox { connection: id }, query);
+            }
+        }
+    }
+
+    fn inbox_after(&self, account: AccountId, after: LogIndex) -> Query {
+        Query::Inbox { account, after, limit: self.config.settings.inbox_page, bytes: PAGE_BYTES }
+    }
+
+    /// The page of a connection has its turn. What comes from now on is kept aside.
+    pub(crate) fn begin_page(&mut self, id: ConnectionId, account: AccountId) -> Query {
+        let mut after = LogIndex::NONE;
+        if let Some(connection) = self.connections.of(id) {
+            connection.page = Page::Asked { again: false };
+            if let Some(listener) = connection.listener.as_mut().filter(|listener| listener.is_draining()) {
+                after = listener.last;
+                listener.mode = Mode::Paging { aside: Vec::new(), aside_bytes: 0, overflow: false };
+            }
+        }
+        self.inbox_after(account, after)
+    }
+
+    /// The page of a connection had its turn, and somebody else is logged in there by now.
+    pub(crate) fn on_inbox_passed_over(&mut self, now: Now, id: ConnectionId) {
+        let Some(connection) = self.connections.of(id) else { return };
+        connection.page = Page::None;
+        self.on_drained(now, id);
     }
 
     /// A page of what waits for a connection.
     pub(crate) fn on_inbox(&mut self, now: Now, id: ConnectionId, messages: Vec<MessageRecord>, more: bool) {
         let limit = self.config.settings.unconfirmed;
-        let Some(listener) = self.connections.of(id).and_then(|connection| connection.listener.as_mut()) else {
-            return;
-        };
+        let Some(connection) = self.connections.of(id) else { return };
+        let page = std::mem::take(&mut connection.page);
+        let Some(listener) = &mut connection.listener else { return };
+        if page == (Page::Asked { again: true }) {
+            return self.ask_page(now, id);
+        }
         // An answer to a question of an earlier `listen` on this connection.
         let Mode::Paging { aside, overflow, .. } = &mut listener.mode else { return };
         let (aside, more) = (std::mem::take(aside), more || *overflow);
@@ -159,7 +195,7 @@ impl Core {
 
     pub(crate) fn on_drained(&mut self, now: Now, id: ConnectionId) {
         let listener = self.connections.of(id).and_then(|connection| connection.listener.as_ref());
-        if listener.is_some_and(|listener| matches!(listener.mode, Mode::Draining)) {
+        if listener.is_some_and(Listener::is_draining) {
             self.ask_page(now, id);
         }
     }

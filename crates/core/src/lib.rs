@@ -39,6 +39,7 @@ mod damage;
 mod delivery;
 mod directory;
 mod expiry;
+mod fair;
 pub mod gauges;
 mod held;
 pub mod io;
@@ -177,7 +178,7 @@ impl Core {
             blocks: blocks::Blocks::new(blocks),
             mailboxes: mailboxes::Mailboxes::default(),
             unwanted: mailboxes::Mailboxes::default(),
-            turns: turns::Turns::default(),
+            turns: turns::Turns::new(now.mono),
             quotas: quotas::Quotas::new(config.settings.account_bytes_per_day),
             unapplied: VecDeque::new(),
             damage: damage::Damage::new(unreadable),
@@ -192,7 +193,7 @@ impl Core {
             told: presence::Told::default(),
             waiting: release::Waiting::default(),
             jobs: jobs::Jobs::default(),
-            pages: pages::Pages::default(),
+            pages: pages::Pages::new(),
             deliveries: delivery::Deliveries::default(),
             lists: listing::Lists::default(),
             more_to_push: None,
@@ -281,7 +282,7 @@ impl Core {
             Input::Checked(job, fits, token) => self.on_checked(now, job, fits, token),
             Input::Found(job, found) => self.on_found(now, job, found),
             Input::Matched(job, matched) => self.on_matched(job, matched),
-            Input::Timer => {}
+            Input::Timer => self.go_on_with_queues(now),
         }
         if at.since(self.last_tick) >= TICK {
             self.last_tick = at;

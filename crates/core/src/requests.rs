@@ -83,7 +83,11 @@ impl Core {
                 break;
             }
         }
-        // What comes now is queued behind those that are left.
+        self.go_on_later(id);
+    }
+
+    /// Carries out what waits in the queue of a connection when its turn comes. What comes now is queued behind it.
+    pub(crate) fn go_on_later(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.of(id)
             && !connection.busy
             && !connection.queue.is_empty()

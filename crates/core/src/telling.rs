@@ -67,7 +67,11 @@ impl Core {
         self.tell_health();
         self.tell_receipts();
         self.end_connections();
-        // One connection a turn, so that those who queue much wait for each other, and nobody waits for them.
+    }
+
+    /// What waits for a moment of its own: a step of one connection's queue, and a few messages. So those who queue much
+    /// wait for each other, and nobody else waits for more than one of them.
+    pub(crate) fn go_on_with_queues(&mut self, now: Now) {
         if let Some(connection) = self.telling.going_on.pop_front() {
             self.go_on(now, connection);
         }
@@ -148,6 +152,8 @@ impl Core {
             self.end_if_over(connection, reason);
         }
         // From the first one on, also where it was done in part for another session.
+        let deleted = self.telling.ending.get(&account).map(|&(_, reason)| reason);
+        let reason = deleted.filter(|&reason| reason == CloseReason::Deleted).unwrap_or(reason);
         self.telling.ending.insert(account, (ConnectionId(0), reason));
     }
 

@@ -283,6 +283,6 @@ fn what_is_queued_behind_a_login_is_carried_out_in_steps_and_in_order() {
     assert!(world.answer(again, login).is_some_and(Result::is_ok));
     assert!(sends.iter().all(|&tag| world.answer(again, tag).is_some_and(Result::is_ok)));
     assert_eq!(world.texts(bob), (0..1000).map(|n| n.to_string()).collect::<Vec<_>>());
-    // 32 requests at a time, and what they were stored with is told in the same step.
+    // 16 requests at a time, and what they were stored with is told in the same step.
     assert!(world.most_outputs <= 200, "{}", world.most_outputs);
 }

@@ -105,3 +105,20 @@ fn pages_go_to_who_was_given_least() {
     world.run(1000);
     assert_eq!(pages(&world), 200);
 }
+
+#[test]
+fn listening_again_and_again_looks_one_page_up_at_a_time() {
+    let (mut world, alice, bob) = people(Settings { inbox_page: 5, ..Settings::default() });
+    for n in 0..20 {
+        world.send_text(alice, "bob", &n.to_string());
+    }
+    for _ in 0..50 {
+        world.ask(bob, Request::Listen);
+        world.run(1);
+        assert!(world.looked_up_at_once(0) <= 2, "{}", world.looked_up_at_once(0));
+    }
+    world.run(200);
+    let texts = world.texts(bob);
+    let last = texts.len() - 20;
+    assert_eq!(texts[last..], (0..20).map(|n| n.to_string()).collect::<Vec<_>>(), "the last one shows all, in order");
+}

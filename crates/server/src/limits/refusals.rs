@@ -51,7 +51,11 @@ impl Refusals {
             let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
             let of_all = pay(*all, OF_ALL, count, now);
             *all = Some(of_all);
-            paid = paid.max(of_address).max(of_all);
+            paid = paid.max(of_address);
+            // Whoever was hardly refused does not wait for those who were.
+            if of_address > now + BURST / 8 {
+                paid = paid.max(of_all);
+            }
         }
         (paid > now + BURST).then(|| (paid - BURST).min(now + LONGEST))
     }
