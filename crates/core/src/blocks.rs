@@ -25,7 +25,31 @@ const KEPT: usize = 2000;
 
 /// Who blocks whom.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Blocks(BTreeMap<AccountId, BTreeMap<AccountId, BlockRecord>>);
+pub(crate) struct Blocks(BTreeMap<AccountId, OfAccount>);
+
+/// Whom one account blocks, and does not block any more.
+#[derive(Debug, Clone, Default)]
+struct OfAccount {
+    records: BTreeMap<AccountId, BlockRecord>,
+    /// How many of them say that it blocks somebody.
+    on: usize,
+    /// How many of those were deleted when that was counted last, and how many accounts had been deleted then.
+    gone: usize,
+    counted_at: usize,
+}
+
+impl OfAccount {
+    fn insert(&mut self, record: BlockRecord) {
+        let before = self.records.insert(record.whom, record);
+        self.on += usize::from(record.on);
+        self.on -= usize::from(before.is_some_and(|before| before.on));
+    }
+
+    fn remove(&mut self, whom: AccountId) {
+        let before = self.records.remove(&whom);
+        self.on -= usize::from(before.is_some_and(|before| before.on));
+    }
+}
 
 impl Blocks {
     pub(crate) fn new(records: Vec<BlockRecord>) -> Self {
@@ -38,17 +62,18 @@ impl Blocks {
 
     /// Whether an account blocks another one.
     pub(crate) fn is_blocked(&self, by: AccountId, whom: AccountId) -> bool {
-        self.0.get(&by).and_then(|all| all.get(&whom)).is_some_and(|record| record.on) && !planted(Bug::ShowsUnwanted)
+        self.0.get(&by).and_then(|all| all.records.get(&whom)).is_some_and(|record| record.on)
+            && !planted(Bug::ShowsUnwanted)
     }
 
     /// What an account has said of another one last.
     fn record(&self, by: AccountId, whom: AccountId) -> Option<&BlockRecord> {
-        self.0.get(&by)?.get(&whom)
+        self.0.get(&by)?.records.get(&whom)
     }
 
     /// Those whom an account blocks, in the order of their ids.
     fn of(&self, by: AccountId) -> impl Iterator<Item = AccountId> {
-        self.0.get(&by).into_iter().flatten().filter(|(_, record)| record.on).map(|(&whom, _)| whom)
+        self.0.get(&by).into_iter().flat_map(|all| &all.records).filter(|(_, record)| record.on).map(|(&whom, _)| whom)
     }
 
     /// Takes a fact in. Says what is so now, if it changes anything.
@@ -59,18 +84,30 @@ impl Blocks {
 
     fn take(&mut self, record: BlockRecord) -> Option<BlockRecord> {
         let all = self.0.entry(record.account).or_default();
-        if all.get(&record.whom).is_some_and(|known| known.order >= record.order) {
+        if all.records.get(&record.whom).is_some_and(|known| known.order >= record.order) {
             return None;
         }
-        all.insert(record.whom, record);
+        all.insert(record);
         // An older one that comes later finds as many newer ones, and goes at once: so this is the same in any order.
-        if all.len() > KEPT
-            && let Some(oldest) = all.values().min_by_key(|record| record.order).map(|record| record.whom)
+        if all.records.len() > KEPT
+            && let Some(oldest) = all.records.values().min_by_key(|record| record.order).map(|record| record.whom)
         {
-            all.remove(&oldest);
+            all.remove(oldest);
             return (oldest != record.whom).then_some(record);
         }
         Some(record)
+    }
+
+    /// Whether an account blocks as many people as it may, those left out who are deleted. `deletions` is how many
+    /// accounts were deleted until now: only when there are more than at the last time are they looked for again.
+    fn is_full(&mut self, by: AccountId, deletions: usize, is_deleted: impl Fn(AccountId) -> bool) -> bool {
+        let Some(all) = self.0.get_mut(&by) else { return false };
+        let is_full = |all: &OfAccount| all.on.saturating_sub(all.gone) >= BLOCKED_MOST;
+        if is_full(all) && all.counted_at < deletions {
+            all.gone = all.records.values().filter(|record| record.on && is_deleted(record.whom)).count();
+            all.counted_at = deletions;
+        }
+        is_full(all)
     }
 
     /// An account is deleted: nobody writes to it any more.
@@ -106,8 +143,8 @@ impl Core {
             return Ok(());
         }
         if on && record.is_none_or(|record| !record.on) {
-            let living = self.blocks.of(account).filter(|&whom| !self.directory.is_deleted(whom));
-            if living.count() >= BLOCKED_MOST {
+            let (directory, deletions) = (&self.directory, self.directory.deletions());
+            if self.blocks.is_full(account, deletions, |whom| directory.is_deleted(whom)) {
                 let text = "You block 1,000 people already, which is the most: unblock somebody first.";
                 return Err(Refusal::BadRequest(text));
             }
@@ -158,14 +195,29 @@ mod tests {
     fn what_is_known_in_the_end_is_the_same_in_any_order() {
         let all: Vec<_> = (1..9000_u64).map(|n| record(n, u128::from(n * 7919 % 3000), n % 3 > 0)).collect();
         let in_order = Blocks::new(all.clone());
-        assert_eq!(in_order.0[&ANN].len(), KEPT);
+        assert_eq!(in_order.0[&ANN].records.len(), KEPT);
         let mut shuffled = all;
         for round in 1..5 {
             shuffled.sort_by_key(|record| (record.order.stamp.0 * (7 + 2 * round)) % 8191);
-            assert_eq!(Blocks::new(shuffled.clone()).0, in_order.0);
+            assert_eq!(Blocks::new(shuffled.clone()).0[&ANN].records, in_order.0[&ANN].records);
         }
         shuffled.reverse();
-        assert_eq!(Blocks::new(shuffled).0, in_order.0);
+        let shuffled = Blocks::new(shuffled);
+        let all = &shuffled.0[&ANN];
+        assert_eq!(all.records, in_order.0[&ANN].records);
+        assert_eq!(all.on, all.records.values().filter(|record| record.on).count());
+    }
+
+    #[test]
+    fn those_who_are_deleted_make_room() {
+        let mut blocks = Blocks::new((1..=1000).map(|n| record(n, n.into(), true)).collect());
+        assert!(blocks.is_full(ANN, 0, |_| false));
+        assert!(blocks.is_full(ANN, 0, |_| panic!("nobody was deleted since: nobody is looked at")));
+        assert!(!blocks.is_full(ANN, 1, |whom| whom == AccountId(7)));
+        blocks.take(record(1001, 2000, true));
+        assert!(blocks.is_full(ANN, 1, |_| panic!("nobody was deleted since")));
+        blocks.take(record(1002, 2000, false));
+        assert!(!blocks.is_full(ANN, 1, |_| panic!("there is room")));
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub(crate) struct Directory {
     /// By folded name: who has claimed it, deleted ones left out.
     names: BTreeMap<Box<str>, Vec<AccountId>>,
     sessions: BTreeMap<TokenHash, AccountId>,
+    /// How many of the accounts are deleted.
+    deletions: usize,
 }
 
 /// An account, and what it is called now.
@@ -62,7 +64,9 @@ impl Directory {
             for session in &record.sessions {
                 directory.sessions.insert(session.token, record.id);
             }
-            if !record.deleted {
+            if record.deleted {
+                directory.deletions += 1;
+            } else {
                 directory.names.entry(folded).or_default().push(record.id);
             }
             directory.accounts.insert(record.id, Account { record, called: "".into() });
@@ -87,6 +91,11 @@ impl Directory {
     /// Any account of which there is a fact.
     pub(crate) fn any(&self, id: AccountId) -> Option<&Account> {
         self.accounts.get(&id)
+    }
+
+    /// How many accounts were deleted.
+    pub(crate) fn deletions(&self) -> usize {
+        self.deletions
     }
 
     pub(crate) fn is_deleted(&self, id: AccountId) -> bool {
@@ -239,6 +248,7 @@ impl Directory {
 
     pub(crate) fn delete(&mut self, fact: &Fact) -> Option<Box<AccountRecord>> {
         let account = self.accounts.get_mut(&fact.author)?;
+        self.deletions += usize::from(!account.record.deleted);
         account.record.deleted = true;
         for session in account.record.sessions.drain(..) {
             self.sessions.remove(&session.token);

@@ -119,12 +119,22 @@ impl Turns {
     }
 }
 
+/// How long the text is that a request writes, if it has to wait for its turn. Logins, logouts and all that ends something
+/// don't: hashes and rates bound how many there are.
+fn bytes_to_write(request: &Request) -> Option<usize> {
+    match request {
+        Request::Send { text, .. } => Some(text.len()),
+        Request::Block { .. } => Some(0),
+        _ => None,
+    }
+}
+
 impl Core {
     /// Carries a request out, if it has not to wait for its turn. If it has, so have those behind it.
     pub(crate) fn carry_out(&mut self, now: Now, id: ConnectionId, tag: Tag, request: Request) {
-        if let (Request::Send { text, .. }, Some(login)) = (&request, self.connections.login(id)) {
+        if let (Some(bytes), Some(login)) = (bytes_to_write(&request), self.connections.login(id)) {
             let is_alone = self.turns.is_alone(now.mono, login.account);
-            let place = self.turns.place(now.mono, login.account, text.len());
+            let place = self.turns.place(now.mono, login.account, bytes);
             let waits = !self.has_fair_room(now.mono) && !self.turns.virtual_time.is_first(place) && !is_alone;
             if let Some(connection) = self.connections.of(id).filter(|_| waits) {
                 hit("a message waits for its turn");
@@ -134,7 +144,7 @@ impl Core {
                 self.turns.waiting.insert((place, id));
                 return;
             }
-            self.turns.take(now.mono, place, text.len());
+            self.turns.take(now.mono, place, bytes);
         }
         self.carry_out_now(now, id, tag, request);
     }
@@ -166,8 +176,7 @@ impl Core {
             connection.busy = false;
             if let Some((tag, request)) = connection.queue.pop_front() {
                 connection.queue_bytes -= request.bytes();
-                let bytes = if let Request::Send { text, .. } = &request { text.len() } else { 0 };
-                self.turns.take(now.mono, place, bytes);
+                self.turns.take(now.mono, place, bytes_to_write(&request).unwrap_or_default());
                 self.carry_out_now(now, id, tag, request);
             }
             self.line_up(now, id);
@@ -179,10 +188,10 @@ impl Core {
     fn line_up(&mut self, now: Now, id: ConnectionId) {
         let login = self.connections.login(id);
         let Some(connection) = self.connections.of(id).filter(|connection| !connection.busy) else { return };
-        match (connection.queue.front(), login) {
-            (Some((_, Request::Send { text, .. })), Some(login)) => {
+        match (connection.queue.front().and_then(|(_, request)| bytes_to_write(request)), login) {
+            (Some(bytes), Some(login)) => {
                 connection.busy = true;
-                let place = self.turns.place(now.mono, login.account, text.len());
+                let place = self.turns.place(now.mono, login.account, bytes);
                 self.turns.waiting.insert((place, id));
             }
             _ => self.go_on_later(id),
