@@ -27,8 +27,10 @@ pub(crate) struct Connection {
     pub(crate) refused: Option<Refused>,
     /// Messages that were told to come later.
     pub(crate) later: Later,
-    /// Those that wait.
-    pub(crate) queue: VecDeque<(Tag, Request)>,
+    /// When the request came that is carried out, or was last. It may have waited: what its client knew then counts.
+    pub(crate) arrived: Mono,
+    /// Those that wait, and when they came.
+    pub(crate) queue: VecDeque<(Tag, Request, Mono)>,
     /// Bytes of what those carry.
     pub(crate) queue_bytes: usize,
 }

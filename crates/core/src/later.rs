@@ -60,6 +60,19 @@ impl Later {
         self.told.front().is_some_and(|first| first.key != key)
     }
 
+    /// Everything comes again in its order. So if this one did, those before it that did not come since it was refused
+    /// will not come any more.
+    fn pass_over_what_was_given_up(&mut self, key: Key) {
+        let Some(place) = self.told.iter().position(|told| told.key == key) else { return };
+        let Some(refused) = self.told.get(place).map(|told| told.at) else { return };
+        let mut before = place;
+        self.told.retain(|told| {
+            let is_before = before > 0;
+            before = before.saturating_sub(1);
+            !is_before || told.at > refused
+        });
+    }
+
     /// A message was told to come later.
     pub fn tell(&mut self, now: Mono, key: Key, why: Why) {
         if self.told.front().is_none_or(|first| first.key == key) {
@@ -76,6 +89,12 @@ impl Later {
                 }
             }
         }
+    }
+
+    /// A message is not to come again: it was refused for good, or it is known here. Nothing is behind it any more.
+    pub fn settle(&mut self, key: Key) {
+        self.pass_over_what_was_given_up(key);
+        self.told.retain(|told| told.key != key);
     }
 
     /// A message was taken, against which [`Later::is_behind`] had nothing.
@@ -199,5 +218,18 @@ mod tests {
             server.pass(1000);
         }
         assert!(taken.len() == 5000 && taken.is_sorted());
+    }
+
+    /// Found by the simulator: a client gave up on five, and what was refused next was overtaken.
+    #[test]
+    fn what_was_given_up_is_in_nobody_s_way() {
+        let mut later = Later::default();
+        let at = |ms| Mono(std::time::Duration::from_millis(10_000 + ms));
+        (22..28_u64).for_each(|key| later.tell(at(key), Key(key.into()), Why::NoRoom));
+        // The one behind those that were given up comes again, and is refused for good.
+        later.settle(Key(27));
+        assert!(!later.is_behind(at(2500), Key(30)), "nothing is before it");
+        later.tell(at(2500), Key(30), Why::NoRoom);
+        assert!(later.is_behind(at(3100), Key(32)));
     }
 }

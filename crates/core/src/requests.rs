@@ -51,7 +51,8 @@ impl Core {
         let queue_bytes_limit = self.config.settings.queued_bytes;
         let Some(connection) = self.connections.of(id) else { return };
         // What only tells that this replica is alive goes before everything.
-        if connection.busy && !matches!(request, Request::Ping | Request::Status) {
+        let goes_first = matches!(request, Request::Ping | Request::Status);
+        if connection.busy && !goes_first {
             if connection.queue.len() >= queue_limit || connection.queue_bytes >= queue_bytes_limit {
                 // What is sent behind it must not overtake it.
                 if let Request::Send { key, .. } = request {
@@ -60,8 +61,11 @@ impl Core {
                 return self.answer(id, tag, Err(Refusal::TooMany { retry_ms: 100 }));
             }
             connection.queue_bytes += request.bytes();
-            connection.queue.push_back((tag, request));
+            connection.queue.push_back((tag, request, now.mono));
             return;
+        }
+        if !goes_first {
+            connection.arrived = now.mono;
         }
         self.carry_out(now, id, tag, request);
     }
@@ -74,8 +78,9 @@ impl Core {
         let mut room = self.config.settings.step.div_ceil(QUEUE_PART);
         while let Some(connection) = self.connections.of(id)
             && !connection.busy
-            && let Some((tag, request)) = connection.queue.pop_front()
+            && let Some((tag, request, arrived)) = connection.queue.pop_front()
         {
+            connection.arrived = arrived;
             connection.queue_bytes -= request.bytes();
             self.carry_out(now, id, tag, request);
             room -= 1;
@@ -197,7 +202,7 @@ impl Core {
         let room = self.room_for_facts();
         let full = room == Err(Refusal::StorageFull);
         let Some(connection) = self.connections.of(id) else { return room };
-        let before = connection.refused.take().filter(|refused| now.mono < refused.until);
+        let before = connection.refused.take().filter(|refused| connection.arrived < refused.until);
         if !full && before.is_none() {
             return room;
         }
@@ -261,7 +266,7 @@ impl Core {
         let room = room.and_then(|()| self.room_of_account(now, from, bytes));
         let room = room.and_then(|()| self.room_in_mailbox(now, to, from));
         let Some(connection) = self.connections.of(id) else { return room };
-        let is_behind = connection.later.is_behind(now.mono, key) && !planted(Bug::LetsOvertake);
+        let is_behind = connection.later.is_behind(connection.arrived, key) && !planted(Bug::LetsOvertake);
         let why = if room.is_ok() { Why::Behind } else { Why::NoRoom };
         let room = match room {
             Ok(()) if is_behind => {
@@ -335,6 +340,13 @@ impl Core {
         Ok(())
     }
 
+    /// A message of a connection has its last answer: those that were refused because of it may come.
+    fn settle(&mut self, id: ConnectionId, key: Key) {
+        if let Some(connection) = self.connections.of(id) {
+            connection.later.settle(key);
+        }
+    }
+
     /// Goes on with a `send`, now that it is clear what is known of its key.
     #[expect(clippy::too_many_arguments, reason = "they are the fields of one request")]
     pub(crate) fn send_if_new(
@@ -357,6 +369,7 @@ impl Core {
         };
         if let Some(known) = known {
             hit("a retry of what is known");
+            self.settle(id, key);
             let reply = Reply::Sent(id, tag, SentDraft { key, known });
             return self.answer_again(now, known.position, known.index, reply);
         }
@@ -365,6 +378,7 @@ impl Core {
             Receiver::Account(account) => self.directory.living(*account).map(|_| *account),
         };
         let Some(to) = found else {
+            self.settle(id, key);
             return self.answer(id, tag, Err(Refusal::NoSuchUser("The recipient user does not exist.")));
         };
         if let Err(refusal) = self.room_in_order(now, id, to, author, text.len(), key) {

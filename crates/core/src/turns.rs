@@ -140,7 +140,7 @@ impl Core {
                 hit("a message waits for its turn");
                 connection.busy = true;
                 connection.queue_bytes += request.bytes();
-                connection.queue.push_front((tag, request));
+                connection.queue.push_front((tag, request, connection.arrived));
                 self.turns.waiting.insert((place, id));
                 return;
             }
@@ -174,7 +174,8 @@ impl Core {
             let Some((place, id)) = self.turns.waiting.pop_first() else { return };
             let Some(connection) = self.connections.of(id) else { continue };
             connection.busy = false;
-            if let Some((tag, request)) = connection.queue.pop_front() {
+            if let Some((tag, request, arrived)) = connection.queue.pop_front() {
+                connection.arrived = arrived;
                 connection.queue_bytes -= request.bytes();
                 self.turns.take(now.mono, place, bytes_to_write(&request).unwrap_or_default());
                 self.carry_out_now(now, id, tag, request);
@@ -188,7 +189,7 @@ impl Core {
     fn line_up(&mut self, now: Now, id: ConnectionId) {
         let login = self.connections.login(id);
         let Some(connection) = self.connections.of(id).filter(|connection| !connection.busy) else { return };
-        match (connection.queue.front().and_then(|(_, request)| bytes_to_write(request)), login) {
+        match (connection.queue.front().and_then(|(_, request, _)| bytes_to_write(request)), login) {
             (Some(bytes), Some(login)) => {
                 connection.busy = true;
                 let place = self.turns.place(now.mono, login.account, bytes);
