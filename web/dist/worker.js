@@ -2,7 +2,7 @@
 // nothing else; messages never pass through it. Plain JavaScript, for it is not bundled: the build only fills in VERSION,
 // so that a new page is a new worker, which replaces the old one and what that had kept.
 
-const VERSION = "7c235832f89bf064";
+const VERSION = "556b80ba194f60e1";
 const KEPT = `page-${VERSION}`;
 const FILES = ["/", "/page.js", "/page.css", "/icon.svg", "/manifest.webmanifest"];
 /** Who waits longer for the server gets the copy. */

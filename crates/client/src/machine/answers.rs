@@ -208,6 +208,12 @@ impl Machine {
                 if is_kept_message {
                     return self.hold_up(number, &refusal);
                 }
+                // A kept `create` says nothing of the account here: it is tried again in a while.
+                let is_create = self.deeds.deed(number).is_some_and(is_kept_create);
+                if is_create && may_hold_up {
+                    self.held_up_since = self.held_up_since.or(Some(self.now));
+                    return self.deeds.wait(number, self.now + HOLD_UP);
+                }
             }
             // One that was emptied, and has not caught up yet, may not know the receiver.
             Code::NoSuchUser if deed.command.is_none() && may_hold_up => {
@@ -254,6 +260,10 @@ impl Machine {
             self.done(Some(command), Err(refusal.clone().into()));
         }
     }
+}
+
+fn is_kept_create(deed: &mut Deed) -> bool {
+    deed.command.is_none() && matches!(deed.op, Op::Create { .. })
 }
 
 fn is_ending(deed: &Deed) -> bool {

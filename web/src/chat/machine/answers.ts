@@ -146,6 +146,11 @@ function onDeedRefused(m: Machine, link: Link, deed: Deed, refusal: Refusal) {
       if (deed.retries === 0) m.put({ is: "held", error: refusal });
       return m.deeds.wait(deed, m.now + CONFIG.holdUp);
     }
+    // A `create` that is sent again says nothing of the account here: it is tried again in a while.
+    if (deed.answered && deed.op.op === "create") {
+      m.heldUpSince ??= m.now;
+      if (m.now < m.heldUpSince + CONFIG.keptPatience) return m.deeds.wait(deed, m.now + CONFIG.holdUp);
+    }
   } else if ((isMessage || deed.blocking) && deed.answered && (code === "no_such_user" || code === "too_many")) {
     // One that was emptied, and has not caught up yet, may not know the receiver, or who is blocked; another may have no
     // room for a message.

@@ -103,6 +103,37 @@ fn an_account_that_only_the_dead_one_had_is_created_again_with_its_key() {
     scene.expect("b < resume tok-2 s1\n b < listen\n b < send k1 #BOB: hi");
 }
 
+/// Found by the simulator: a replica that makes its index refused the `create`, and the client took a deletion for done.
+#[test]
+fn a_create_that_can_t_be_taken_again_now_says_nothing_of_the_account() {
+    let mut scene = Scene::of(2).quiet();
+    scene.up("a");
+    scene.up("b");
+    scene.command(Op::Create { name: "ann".into(), password: "pw".into(), key: key(7) });
+    scene.ok("a", "create", CREATED);
+    scene.refuse("b", "resume", "wrong_login");
+    scene.command(Op::Delete { key: key(9) });
+    scene.lose("a");
+    scene.refuse("b", "resume", "unavailable");
+    scene.expect(
+        "dial a
+         dial b
+         moved - -> a
+         a < create ann
+         b < resume tok-1 -
+         done 1: ok
+         a < delete
+         moved a -> b
+         b < resume tok-1 -
+         b < delete
+         b < create ann",
+    );
+    scene.refuse("b", "create", "unavailable");
+    scene.expect("");
+    scene.wait(1000);
+    scene.expect("b < create ann");
+}
+
 #[test]
 fn an_account_that_the_next_one_has_is_not_created_again() {
     let mut scene = Scene::of(2).quiet();
