@@ -31,13 +31,14 @@ const SAY_EVERY: Duration = Duration::from_secs(10);
 /// The replica with the small disk refuses what is new below so many free mebibytes.
 const FREE_MIB: &str = "--min-free=4";
 /// Where replicas are not on loopback: all people come from one address, and are not strangers.
-const OFF_LOOPBACK: [&str; 6] = [
+const OFF_LOOPBACK: [&str; 7] = [
     "--insecure",
     "--connections-per-address=10000",
     "--requests-per-second=0",
     "--account-requests-per-second=0",
     "--login-failures=1000",
     "--login-delay=1",
+    "--accounts-per-hour=100000",
 ];
 
 /// Runs until the end, or until somebody stops it. Whether all was well.
