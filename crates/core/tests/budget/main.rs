@@ -1,4 +1,4 @@
-//! How long the core is at one thing: the budget of `ARCHITECTURE.md`, "What a request may cost".
+//! How long the core is at one thing: the budget of `docs/internals/limits.md`, "What a request may cost".
 //!
 //! Two replicas are filled to what a client could make of them (`town`). Then each request is carried out at its limits,
 //! until all that comes of it is done (`deeds`). Each call of a core on the way is timed: nothing else runs on that thread
@@ -75,11 +75,11 @@ fn a_core_that_does_all_at_once_is_noticed() {
 /// Whoever adds a request measures it, and whoever measures it writes it down.
 #[test]
 fn each_request_stands_in_the_documentation() {
-    let text = include_str!("../../../../ARCHITECTURE.md");
+    let text = include_str!("../../../../docs/internals/limits.md");
     let (_, section) = text.split_once("\n## What a request may cost\n").expect("the section is there");
     let section = section.split("\n## ").next().unwrap_or_default();
     for op in deeds::OPS {
-        assert!(section.contains(&format!("`{op}`")), "`{op}` has no line in `ARCHITECTURE.md`");
+        assert!(section.contains(&format!("`{op}`")), "`{op}` has no line in `docs/internals/limits.md`");
         let measured = ALL.iter().any(|deed| deed.what.contains(&format!("`{op}`")));
         assert!(measured, "`{op}` is not measured here");
     }
