@@ -15,6 +15,7 @@
 
 pub mod chance;
 pub mod checkers;
+mod digest;
 mod disk;
 mod faults;
 mod network;

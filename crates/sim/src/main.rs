@@ -25,6 +25,10 @@ struct Arguments {
     /// Shows everything that happens in the first seed.
     #[arg(long)]
     trace: bool,
+    /// Prints only one number for all that is stored, said, applied and told in all seeds: the same before and after a
+    /// change means that nothing else has changed.
+    #[arg(long, conflicts_with = "trace")]
+    digest: bool,
     /// Plants a bug; `--bug list` names them.
     #[arg(long, value_name = "NAME")]
     bug: Option<String>,
@@ -55,6 +59,10 @@ fn main() -> ExitCode {
         }
         false
     });
+    if arguments.digest {
+        println!("{:016x} {} seeds from {}", summary.digest, summary.seeds, arguments.first);
+        return if summary.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     tell(&summary, began, bug)
 }
 

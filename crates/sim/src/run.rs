@@ -29,8 +29,8 @@ pub struct Outcome {
     pub events: u64,
     /// How long it was, on virtual time.
     pub simulated: Duration,
-    /// The same for the same seed.
-    pub hash: u64,
+    /// What was stored, said, applied and told, as one number: the same for the same seed.
+    pub digest: u64,
     /// What happened, if it was asked for.
     pub trace: String,
     /// How often what was reached.
@@ -62,7 +62,7 @@ pub fn run(seed: u64, bug: Option<Bug>, tracing: bool) -> Outcome {
         violations: world.violations.clone(),
         events: world.events,
         simulated: world.now.0,
-        hash: world.trace_hash,
+        digest: world.digest.sum(),
         trace: world.trace().to_owned(),
         counts: world.counts.clone(),
     }

@@ -20,6 +20,8 @@ pub struct Summary {
     pub simulated: Duration,
     /// How often what was reached.
     pub counts: BTreeMap<String, u64>,
+    /// The digests of all of them, as one number.
+    pub digest: u64,
     /// Those in which something was wrong.
     pub failed: Vec<Outcome>,
 }
@@ -34,6 +36,8 @@ impl Summary {
         self.seeds += 1;
         self.events += outcome.events;
         self.simulated += outcome.simulated;
+        // A sum: they come in any order.
+        self.digest = self.digest.wrapping_add(outcome.digest);
         for (what, count) in &outcome.counts {
             *self.counts.entry(what.clone()).or_default() += count;
         }

@@ -6,6 +6,7 @@ use super::*;
 
 impl World {
     pub(super) fn store(&mut self, node: usize, facts: Vec<Arc<Fact>>) {
+        self.digest.stored(node, &facts);
         checkers::positions::on_store(self, node, &facts);
         checkers::room::on_store(self, node, &facts);
         for fact in &facts {

@@ -28,6 +28,7 @@ use lastword_server::{Address, Group, Options};
 
 use crate::chance::Chance;
 use crate::checkers;
+use crate::digest::Digest;
 use crate::disk::Survives;
 use crate::network::{Network, Place, pair};
 use crate::node::Node;
@@ -219,7 +220,7 @@ pub(crate) struct World {
     pub(crate) violations: Vec<String>,
     pub(crate) events: u64,
     trace: Option<String>,
-    pub(crate) trace_hash: u64,
+    pub(crate) digest: Digest,
     pub(crate) counts: BTreeMap<String, u64>,
 }
 
@@ -273,7 +274,7 @@ impl World {
             violations: Vec::new(),
             events: 0,
             trace: tracing.then(String::new),
-            trace_hash: 0,
+            digest: Digest::of(seed),
             counts: BTreeMap::new(),
         };
         for one in 0..world.nodes.len() {

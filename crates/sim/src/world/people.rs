@@ -193,9 +193,7 @@ impl World {
         let wait = self.hop();
         let (a, b) = (Place::Node(node), Place::Person(person));
         let at = self.network.arrival(a, b, connection.0, self.now, self.now + wait);
-        for byte in &line {
-            self.trace_hash = (self.trace_hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+        self.digest.told(connection.0, &line);
         self.at(at, Happening::Said { person, client, replica, epoch, line });
     }
 

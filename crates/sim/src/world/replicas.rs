@@ -226,7 +226,12 @@ impl World {
         let back = |input| Happening::Input { node, life, input };
         match output {
             Output::Store(_, facts) => self.store(node, facts),
-            Output::Apply(all) => all.into_iter().for_each(|applied| self.nodes[node].views.apply(applied)),
+            Output::Apply(all) => {
+                for applied in all {
+                    self.digest.applied(node, &applied);
+                    self.nodes[node].views.apply(applied);
+                }
+            }
             Output::Query(job, query) => {
                 let found = match query {
                     Query::Facts { from, upto, .. } => self.nodes[node].disk.facts(from, upto, 20),
@@ -368,6 +373,7 @@ impl World {
         }
         let mut bytes = Vec::new();
         message.encode(&mut bytes);
+        self.digest.said(from, to, &bytes);
         let Ok(message) = PeerMessage::decode(&bytes) else {
             return self.violated("a replica's message can't be read".to_owned());
         };
