@@ -17,6 +17,8 @@ use super::Address;
 const PER_CONNECTION: u32 = 1_000;
 const PER_ADDRESS: u32 = 4_000;
 const OF_ALL: u32 = 20_000;
+/// An address that is refused less often than this, in a second, does not wait because of all.
+const FEW: u32 = 300;
 /// Whoever was not refused for this long may be refused as often at once as in this time.
 const BURST: Duration = Duration::from_secs(2);
 /// A connection is read from again after this time at most: somebody who behaves well may share the address, and a client
@@ -25,11 +27,18 @@ const LONGEST: Duration = Duration::from_millis(250);
 /// So many addresses are known before those that owe nothing any more are forgotten.
 const KNOWN: usize = 1_024;
 
+/// When what an address was refused is paid for: at its rate, and at that of those who are refused little.
+#[derive(Debug, Clone, Copy)]
+struct Paid {
+    at_most: Instant,
+    as_few: Instant,
+}
+
 /// Counts refusals of addresses.
 #[derive(Default)]
 pub(crate) struct Refusals {
     /// When what each was refused is paid for.
-    addresses: Mutex<HashMap<Address, Instant>>,
+    addresses: Mutex<HashMap<Address, Paid>>,
     /// The same, of all of them together.
     all: Mutex<Option<Instant>>,
 }
@@ -44,16 +53,19 @@ impl Refusals {
         if !from.is_loopback() {
             let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
             if addresses.len() >= KNOWN && addresses.len() == addresses.capacity() {
-                addresses.retain(|_, paid| *paid > now);
+                addresses.retain(|_, paid| paid.at_most.max(paid.as_few) > now);
             }
-            let of_address = pay(addresses.get(&from).copied(), PER_ADDRESS, count, now);
+            let before = addresses.get(&from);
+            let of_address = Paid {
+                at_most: pay(before.map(|paid| paid.at_most), PER_ADDRESS, count, now),
+                as_few: pay(before.map(|paid| paid.as_few), FEW, count, now),
+            };
             addresses.insert(from, of_address);
             let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
             let of_all = pay(*all, OF_ALL, count, now);
             *all = Some(of_all);
-            paid = paid.max(of_address);
-            // Whoever was hardly refused does not wait for those who were.
-            if of_address > now + BURST / 8 {
+            paid = paid.max(of_address.at_most);
+            if of_address.as_few > now + BURST {
                 paid = paid.max(of_all);
             }
         }
@@ -122,6 +134,9 @@ mod tests {
         }
         // 64 addresses alone might be refused 256,000 times a second.
         assert!(count <= 40 * 16 * 640 + 3 * 20_000, "each four times a second at most: {count}");
+        // Somebody else is refused now and then.
+        let somebody = Address::V4([198, 51, 100, 1]);
+        assert_eq!(refusals.told(&mut None, somebody, 100, began + Duration::from_secs(10)), None);
     }
 
     #[test]
