@@ -5,7 +5,7 @@ use sim::plan::FAULTS;
 use sim::run::run;
 use sim::sweep::sweep;
 
-const SEEDS: u64 = 3000;
+const SEEDS: u64 = 4000;
 
 /// What the seeds must reach besides every kind of fault: a simulator that reaches nothing proves nothing.
 const MUST_BE_REACHED: &[&str] = &[
