@@ -68,13 +68,19 @@ fn a_late_refusal_of_what_was_sent_before_the_login_counts_for_nothing() {
     scene.expect("done 2: sent, 3 of 3");
 }
 
-#[test]
-fn an_account_that_only_the_dead_one_had_is_created_again_with_its_key() {
+/// Two replicas. Ann was created at a, and nobody has said yet that b has her account.
+fn created() -> Scene {
     let mut scene = Scene::of(2).quiet();
     scene.up("a");
     scene.up("b");
     scene.command(Op::Create { name: "ann".into(), password: "pw".into(), key: key(7) });
     scene.ok("a", "create", CREATED);
+    scene
+}
+
+#[test]
+fn an_account_that_only_the_dead_one_had_is_created_again_with_its_key() {
+    let mut scene = created();
     scene.command(Op::Listen);
     scene.ok("a", "listen", r#"{"pending":0}"#);
     scene.refuse("b", "resume", "wrong_login");
@@ -106,11 +112,7 @@ fn an_account_that_only_the_dead_one_had_is_created_again_with_its_key() {
 /// Found by the simulator: a replica that makes its index refused the `create`, and the client took a deletion for done.
 #[test]
 fn a_create_that_can_t_be_taken_again_now_says_nothing_of_the_account() {
-    let mut scene = Scene::of(2).quiet();
-    scene.up("a");
-    scene.up("b");
-    scene.command(Op::Create { name: "ann".into(), password: "pw".into(), key: key(7) });
-    scene.ok("a", "create", CREATED);
+    let mut scene = created();
     scene.refuse("b", "resume", "wrong_login");
     scene.command(Op::Delete { key: key(9) });
     scene.lose("a");
@@ -136,11 +138,7 @@ fn a_create_that_can_t_be_taken_again_now_says_nothing_of_the_account() {
 
 #[test]
 fn an_account_that_the_next_one_has_is_not_created_again() {
-    let mut scene = Scene::of(2).quiet();
-    scene.up("a");
-    scene.up("b");
-    scene.command(Op::Create { name: "ann".into(), password: "pw".into(), key: key(7) });
-    scene.ok("a", "create", CREATED);
+    let mut scene = created();
     scene.lose("a");
     scene.resumed("b"); // As a follower…
     scene.resumed("b"); // …and as the leader.
