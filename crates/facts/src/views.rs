@@ -37,7 +37,7 @@ pub struct AccountRecord {
     /// Deleted: a tombstone, which wins over everything, for ever.
     #[n(6)]
     pub deleted: bool,
-    /// Its passwords that were hashed anew, by the order of the fact that set them: one for each, also of those that are
+    /// Its passwords that were hashed again, by the order of the fact that set them: one for each, also of those that are
     /// not in force.
     #[n(7)]
     pub rehashes: Vec<RehashRecord>,

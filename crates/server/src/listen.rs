@@ -26,7 +26,7 @@ use crate::stream::Stream;
 use crate::tls::Handshakes;
 use crate::wire::Wire;
 
-/// Connections beyond all that clients may have might be other replicas: they have so long to say so.
+/// Connections beyond all that clients may have might be other replicas: they have this long to say that they are.
 const UNPLACED_PATIENCE: Duration = Duration::from_secs(1);
 /// Connections that are taken in one go.
 const AT_ONCE: u64 = 16;

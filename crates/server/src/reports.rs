@@ -12,10 +12,10 @@ use tracing::{Level, field};
 
 use crate::group::Group;
 
-/// Of what there may be many of, so many have lines of their own, and what comes then is counted for so long.
+/// Of what there may be many of, the first few have lines of their own; those after them are counted for this time.
 const FEW: u64 = 4;
 const TOGETHER: Duration = Duration::from_secs(5);
-/// A link that takes the place of another one is in sync within so long, or it is said that it is not: a round trip, as a rule.
+/// A link that takes the place of another one is in sync within this time, or it is said that it is not: a round trip, as a rule.
 const REPLACED: Duration = Duration::from_secs(2);
 
 /// Says in the log what is reported.

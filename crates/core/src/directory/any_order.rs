@@ -298,7 +298,7 @@ fn what_replaces_one_copy_of_a_change_follows_the_other() {
     assert_eq!(after(&facts).0, "password 20");
 }
 
-/// What was hashed anew loses against somebody else, and counts again when the other copy of what it follows comes.
+/// A rehash loses against somebody else's, and counts again when the other copy of what it follows comes.
 #[test]
 fn a_hash_is_kept_while_another_password_is_in_force() {
     let (owner, other) = (TokenHash([1; 32]), TokenHash([2; 32]));

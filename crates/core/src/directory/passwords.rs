@@ -40,7 +40,7 @@ impl Account {
         self.rehash_in_force().map(|rehash| rehash.order).or(self.password_set())
     }
 
-    /// How the password in force was hashed anew, if it was.
+    /// How the password in force was hashed again, if it was.
     fn rehash_in_force(&self) -> Option<&RehashRecord> {
         let set = self.password_set()?;
         let place = self.record.rehashes.binary_search_by_key(&set, |rehash| rehash.of).ok()?;

@@ -49,19 +49,19 @@ pub enum Refusal {
     /// Slow down.
     #[error("This replica has too much to do; try again in {retry_ms} ms.")]
     TooMany {
-        /// After so many milliseconds another try makes sense.
+        /// Milliseconds after which another try makes sense.
         retry_ms: u64,
     },
     /// Too many messages wait for the one who is written to.
     #[error("Too many messages wait for this user already, or too many of yours: they have to be read first.")]
     MailboxFull {
-        /// After so many milliseconds another try makes sense.
+        /// Milliseconds after which another try makes sense.
         retry_ms: u64,
     },
     /// An account has written enough for now.
     #[error("You have written as much as one account may write in a day; there is room for this message in {} s.", retry_ms.div_ceil(1000))]
     QuotaUsed {
-        /// After so many milliseconds there is room for it.
+        /// Milliseconds after which there is room for it.
         retry_ms: u64,
     },
     /// As many connections of the account listen here as may.
@@ -71,7 +71,7 @@ pub enum Refusal {
     TooManyListeners {
         /// So many may.
         most: usize,
-        /// After so many milliseconds another try makes sense.
+        /// Milliseconds after which another try makes sense.
         retry_ms: u64,
     },
     /// The disk is full.

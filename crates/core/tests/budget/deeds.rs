@@ -40,7 +40,7 @@ pub const OPS: [&str; 19] = [
 
 /// Requests that one account may have taken at one moment, and more.
 const BURST: usize = 1000;
-/// A replica's disk stands still for so long.
+/// How long a replica's disk stands still.
 const STILL: Duration = Duration::from_millis(50);
 
 pub const ALL: &[Deed] = &[

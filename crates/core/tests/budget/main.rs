@@ -26,7 +26,7 @@ use world::Call;
 const BUDGET: Duration = Duration::from_millis(1);
 /// How much longer it may take as tests are built by default. (Measured were 1.1 to 1.3 times.)
 const UNOPTIMIZED: u32 = if cfg!(debug_assertions) { 2 } else { 1 };
-/// Of so many tries the shortest counts.
+/// How many times each is tried: the shortest time counts.
 const TRIES: usize = 5;
 
 /// The longest call that a deed leads to, from how many calls.

@@ -22,7 +22,7 @@ pub const BLOCKED: usize = 999;
 pub const WAITING: usize = 5000;
 /// Messages that may wait for somebody, of whom carol has as many, from many people.
 const MAILBOX: u64 = 6000;
-/// Messages that wait for carol, from each of so many.
+/// Messages that wait for carol, and how many people wrote them.
 const OF_EACH: usize = 150;
 const SENDERS: usize = 40;
 /// Connections of one account, on all of its sessions, and those of them that listen.

@@ -1,6 +1,6 @@
 //! Open files: each connection takes one, and the log and the views must always find some.
 //!
-//! A process may have only so many files open. SQLite opens files while the server runs (for a checkpoint, or for a large
+//! A process may have a limited number of files open. SQLite opens files while the server runs (for a checkpoint, or for a large
 //! sort), and a server whose log can't open one has to stop. So the files are shared out at the start: a reserve that no
 //! connection ever takes, places for clients, and the rest for connections that are not clients, or have lost their
 //! place and are about to end.

@@ -38,7 +38,7 @@ const FREE_OF_NAME: u32 = 4;
 /// Attempts for one name from one address that may be under way at a time: or each connection more would be one guess
 /// more.
 const UNDER_WAY: u32 = 8;
-/// After so long without a wrong attempt all is forgotten.
+/// After this time without a wrong attempt all is forgotten.
 const FORGET: Duration = Duration::from_secs(15 * 60);
 /// So many are remembered of each kind; with more, those that were longest quiet are forgotten.
 const REMEMBERED: usize = 50_000;

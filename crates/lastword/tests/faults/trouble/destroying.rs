@@ -15,7 +15,7 @@ use crate::group::NAMES;
 const CALM: Duration = Duration::from_millis(1500);
 /// Records that are known to be damaged are mended in so long, or all of it has come from the others.
 const MENDED: Duration = IN_SYNC;
-/// Of damaged records so many have a line each, and those beyond are counted for so long (and a little more).
+/// How many damaged records have a line each, and how long those beyond are counted (and a little more).
 const FEW: usize = 4;
 const TOGETHER: Duration = Duration::from_secs(7);
 

@@ -27,7 +27,7 @@ const TAKEN_BYTES: usize = 64 * 1024;
 const WRITE_BYTES_KEPT: usize = 4 * 1024;
 /// The longest text of a refusal, in bytes: some quote what was sent, which may be as long as a line.
 const REFUSAL_BYTES: usize = 300;
-/// A client that takes nothing for so long is disconnected.
+/// A client that takes nothing for this time is disconnected.
 const STUCK: Duration = Duration::from_secs(10);
 
 impl Connection<'_> {

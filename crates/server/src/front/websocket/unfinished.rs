@@ -22,13 +22,13 @@ use crate::stream::Stream;
 
 /// Bytes that a message may take in all, with the heads of its frames.
 const MOST: usize = 2 * FRAME_BYTES;
-/// A message that takes more than one read must be whole after so long.
+/// A message that takes more than one read must be whole after this time.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The head of a frame from a client, at least.
 const HEAD: usize = 6;
 /// So much is read before others have their turn.
 const TURN: usize = 4 * READ_BYTES;
-/// While others have all the room there is, it is looked at again after so long.
+/// While others have all the room there is, it is looked at again after this time.
 const AGAIN: Duration = Duration::from_millis(100);
 
 /// What was read of the message that is not whole yet.
@@ -67,7 +67,7 @@ impl<'a> Unfinished<'a> {
         self.state().set(0);
     }
 
-    /// A ping or a pong with so many bytes has come, perhaps between the frames of a message.
+    /// A ping or a pong with this many bytes has come, perhaps between the frames of a message.
     pub(super) fn control(&self, bytes: usize) {
         let mut state = self.state();
         let left = state.bytes.saturating_sub(HEAD + bytes);
